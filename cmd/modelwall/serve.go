@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"modelwall/config"
+	"modelwall/proxy"
+	"modelwall/proxy/admin"
+	"modelwall/proxy/audit"
+	"modelwall/proxy/gate"
+	"modelwall/proxy/mitm"
+	"modelwall/proxy/policy"
+	"modelwall/proxy/store"
+	"modelwall/proxy/upstream"
+	"modelwall/scan/all"
+	"modelwall/scan/engine"
+)
+
+// proxyInstance is a running proxy with everything behind it.
+type proxyInstance struct {
+	ca      *mitm.CA
+	addr    string
+	summary *audit.Summary
+	cfg     atomic.Pointer[config.Config]
+	stop    context.CancelFunc
+	ended   chan struct{}
+	err     error // of the listener; set before ended closes
+}
+
+// startProxy puts the parts together and listens. Everything is released by
+// Close, or when ctx ends.
+func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*proxyInstance, error) {
+	p := &proxyInstance{summary: audit.NewSummary(maxBlocked), ended: make(chan struct{})}
+	p.cfg.Store(cfg)
+	log := audit.NewLogger(logTo, string(cfg.Log.Format), cfg.Log.Level)
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", "warning", w)
+	}
+
+	var cleanup closers
+	fail := func(err error) (*proxyInstance, error) {
+		cleanup.close()
+		return nil, err
+	}
+	ctx, p.stop = context.WithCancel(ctx)
+	cleanup.add(p.stop)
+	var listen net.ListenConfig
+	ln, err := listen.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fail(fmt.Errorf("listen: %w", err))
+	}
+	cleanup.add(func() { ln.Close() })
+	p.addr = ln.Addr().String()
+	records, err := store.Open(cfg.DataDir)
+	if err != nil {
+		return fail(err)
+	}
+	cleanup.add(func() { logClose(log, "store", records) })
+	if p.ca, err = openCA(cfg); err != nil {
+		return fail(err)
+	}
+	up, err := upstream.New(upstream.Options{
+		Proxy:         cfg.Upstream.Proxy.URL(),
+		CAFile:        cfg.Upstream.CAFile,
+		Ports:         cfg.Ports,
+		Self:          addresses(ln),
+		DialTimeout:   cfg.Upstream.ConnectTimeout,
+		HeaderTimeout: cfg.Upstream.ResponseHeaderTimeout,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	cleanup.add(up.Transport().CloseIdleConnections)
+	g := gate.New(gate.Options{
+		Transport: up.Transport(),
+		Inspector: newEngine(cfg),
+		Blobs:     records.Blobs(),
+		Verdicts:  store.Cached(records, cfg.Cache.Verdicts),
+		Records:   records,
+		Rules:     func() policy.Rules { return rules(p.cfg.Load().Policy) },
+		Hold:      func() time.Duration { return p.cfg.Load().Gate.Hold },
+		Fail:      proxy.WriteError,
+		Audit:     audit.Multi(audit.Log(log), keepDownloads{records, log}, p.summary),
+		Logger:    log,
+		Retries:   cfg.Upstream.Retries,
+		Stall:     cfg.Upstream.StallTimeout,
+	})
+	cleanup.add(g.Close)
+	server := proxy.New(proxy.Options{
+		Certifier:        p.ca,
+		Dialer:           up,
+		Transport:        up.Transport(),
+		Intercept:        cfg.Intercept,
+		Tunnel:           func() bool { return p.cfg.Load().OtherHosts == config.Tunnel },
+		Inner:            &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log},
+		Local:            http.HandlerFunc(local),
+		Logger:           log,
+		HeaderTimeout:    cfg.Server.HeaderTimeout,
+		IdleTimeout:      cfg.Server.IdleTimeout,
+		HandshakeTimeout: cfg.Server.HandshakeTimeout,
+		ShutdownTimeout:  cfg.Server.ShutdownTimeout,
+		MaxHeaderBytes:   int(cfg.Server.MaxHeaderBytes),
+	})
+
+	if cfg.Admin.Listen != "" {
+		health, err := listen.Listen(ctx, "tcp", cfg.Admin.Listen)
+		if err != nil {
+			return fail(fmt.Errorf("admin.listen: %w", err))
+		}
+		h := &http.Server{
+			Handler:           admin.Handler(admin.Options{Ready: ready(records)}),
+			ReadHeaderTimeout: cfg.Server.HeaderTimeout,
+		}
+		go func() { _ = h.Serve(health) }() // ends with Close below
+		cleanup.add(func() { h.Close() })
+	}
+	log.Info("listening", "proxy", p.addr, "admin", cfg.Admin.Listen, "data_dir", cfg.DataDir, "ca", p.ca.CertFile())
+	go func() {
+		defer close(p.ended)
+		p.err = server.Serve(ctx, ln)
+		cleanup.close()
+	}()
+	return p, nil
+}
+
+// maxBlocked bounds what a summary lists by name.
+const maxBlocked = 100
+
+// Addr is where the proxy listens, host:port.
+func (p *proxyInstance) Addr() string { return p.addr }
+
+// CAFile is our certificate alone, BundleFile the system's roots with it.
+func (p *proxyInstance) CAFile() string { return p.ca.CertFile() }
+
+// BundleFile is the trust store for programs that replace their own.
+func (p *proxyInstance) BundleFile() string { return p.ca.BundleFile() }
+
+// Summary counts what was checked and blocked.
+func (p *proxyInstance) Summary() *audit.Summary { return p.summary }
+
+// Close stops listening, lets requests under way finish, and frees everything.
+func (p *proxyInstance) Close(context.Context) error {
+	p.stop()
+	return p.Wait()
+}
+
+// Wait returns when the proxy has ended.
+func (p *proxyInstance) Wait() error {
+	<-p.ended
+	return p.err
+}
+
+// keepDownloads is the audit sink that writes to the store.
+type keepDownloads struct {
+	store *store.Store
+	log   *slog.Logger
+}
+
+func (k keepDownloads) Record(ctx context.Context, r audit.Record) {
+	if err := k.store.PutDownload(context.WithoutCancel(ctx), r); err != nil {
+		k.log.Error("a download is missing from the records", "request_id", r.RequestID, "error", err)
+	}
+}
+
+// ready asks the database for something.
+func ready(s *store.Store) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := s.Downloads(ctx, store.DownloadQuery{Limit: 1})
+		return err
+	}
+}
+
+// addresses is where ln can be reached.
+func addresses(ln net.Listener) []netip.AddrPort {
+	if a, ok := ln.Addr().(*net.TCPAddr); ok {
+		return []netip.AddrPort{a.AddrPort()}
+	}
+	return nil
+}
+
+// closers run in reverse order.
+type closers []func()
+
+func (c *closers) add(f func()) { *c = append(*c, f) }
+
+func (c *closers) close() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+	*c = nil
+}
+
+func logClose(log *slog.Logger, what string, c io.Closer) {
+	if err := c.Close(); err != nil {
+		log.Error("close", "what", what, "error", err)
+	}
+}
+
+func openCA(cfg *config.Config) (*mitm.CA, error) {
+	return mitm.Open(mitm.Options{
+		Dir:        filepath.Join(cfg.DataDir, "ca"),
+		Suffixes:   cfg.Intercept,
+		CacheSize:  cfg.Cache.Leaves,
+		ExtraRoots: cfg.Upstream.CAFile,
+	})
+}
+
+func newEngine(cfg *config.Config) *engine.Engine {
+	return engine.New(all.Scanners(), engine.Limits{
+		Depth:   cfg.Scan.MaxDepth,
+		Members: cfg.Scan.MaxMembers,
+		Bytes:   int64(cfg.Scan.MaxBytes),
+		Ratio:   int64(cfg.Scan.MaxRatio),
+		Time:    cfg.Scan.Timeout,
+	})
+}
+
+func rules(c config.Policy) policy.Rules {
+	action := func(a config.Action) policy.Action {
+		var out policy.Action // Block, should the two packages ever disagree
+		_ = out.UnmarshalText([]byte(a))
+		return out
+	}
+	return policy.Rules{
+		Malicious:    action(c.Malicious),
+		Suspicious:   action(c.Suspicious),
+		Undetermined: action(c.Undetermined),
+		Clean:        action(c.Clean),
+		AllowRepos:   c.AllowRepos,
+		DenyRepos:    c.DenyRepos,
+		Monitor:      c.Monitor,
+	}
+}
+
+// local answers someone who opens the proxy's address as if it were a site.
+func local(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusNotFound)
+	io.WriteString(w, "This is Modelwall, a proxy for model downloads. Set HTTPS_PROXY to this address; `modelwall env` prints the lines.\n")
+}
+
+func newServeCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the proxy until interrupted",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, cmd.ErrOrStderr())
+		},
+	}
+}
+
+// serve runs the proxy and follows its configuration file.
+func serve(ctx context.Context, cfg *config.Config, logTo io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p, err := startProxy(ctx, cfg, logTo)
+	if err != nil {
+		return err
+	}
+	log := audit.NewLogger(logTo, string(cfg.Log.Format), cfg.Log.Level)
+	watching := make(chan error, 1)
+	go func() {
+		watching <- config.Watch(ctx, cfg.Path(), cfg, func(c *config.Config) {
+			p.cfg.Store(c)
+			log.Info("configuration reloaded", "source", c.Source())
+		}, func(err error) { log.Warn("configuration not reloaded", "error", err) })
+	}()
+	err = p.Wait()
+	cancel()
+	if werr := <-watching; werr != nil && !errors.Is(werr, context.Canceled) {
+		log.Warn("configuration is not watched", "error", werr)
+	}
+	return err
+}

@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+
+	"modelwall/proxy/fetch"
+	"modelwall/proxy/gate"
+	"modelwall/proxy/hub"
+)
+
+// Front answers requests to the Hub's hosts: it finds out which request is
+// which, and sends files through the gate, metadata through a cleaning relay,
+// and what can not be inspected back with a reason.
+type Front struct {
+	Gate      *gate.Gate
+	Transport http.RoundTripper
+	Logger    *slog.Logger
+}
+
+// ServeHTTP takes requests with an absolute URL.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := rand.Text()[:16]
+	w.Header().Set("X-Request-Id", id)
+	req := hub.Classify(r.Method, r.URL.Host, r.URL)
+	f.Logger.Debug("request", "request_id", id, "method", r.Method, "kind", req.Kind.String(), "what", req.String())
+	if err := f.route(w, r, req); err != nil {
+		WriteError(w, r, err)
+	}
+}
+
+func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) error {
+	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case req.Ambiguous:
+		return fmt.Errorf("%w: the path can be read in more than one way", errBadRequest)
+	case req.Kind.Xet():
+		return errXet
+	case req.Kind.Refused():
+		return fmt.Errorf("%w: %s", errNotCovered, req.Kind)
+	case req.Kind == hub.BucketFile, req.Kind == hub.Derived, req.Kind == hub.Page && r.Method == http.MethodGet:
+		f.Gate.ServeWhole(w, f.whole(r), req, req.Path, nil)
+	case req.Kind.IsFile() && reading:
+		f.Gate.ServeFile(w, r, req)
+	case req.Kind == hub.LFSBatch:
+		return f.lfsBatch(w, r, req)
+	case req.Kind == hub.GitUploadPack:
+		return f.uploadPack(w, r, req)
+	default:
+		f.relay().ServeHTTP(w, r)
+	}
+	return nil
+}
+
+// relay passes metadata on, without the signals that make a client use Xet.
+func (f *Front) relay() *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Transport: unreachable{f.Transport},
+		ErrorLog:  slog.NewLogLogger(f.Logger.Handler(), slog.LevelDebug),
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.Host = p.Out.URL.Host
+			identity(p.Out)
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			hub.CleanResponse(resp.Header)
+			// Ours, which the log knows; the header is set already.
+			resp.Header.Del("X-Request-Id")
+			return cleanBody(resp)
+		},
+		ErrorHandler: WriteError,
+	}
+}
+
+// unreachable names the class of a transport's errors.
+type unreachable struct{ http.RoundTripper }
+
+func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := u.RoundTripper.RoundTrip(r)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", fetch.ErrUnreachable, err)
+	}
+	return resp, err
+}
+
+// identity asks for a body as it is: only what is not packed can be read.
+func identity(out *http.Request) {
+	hub.CleanRequest(out.Header)
+	out.Header.Set("Accept-Encoding", "identity")
+}
+
+// whole makes the request that asks for a body to be inspected. A part of it,
+// or "not modified", would say nothing about the whole.
+func (f *Front) whole(r *http.Request) *http.Request {
+	out := r.Clone(r.Context())
+	out.RequestURI = ""
+	for _, k := range [...]string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"} {
+		out.Header.Del(k)
+	}
+	hub.EndToEnd(out.Header)
+	identity(out)
+	return out
+}

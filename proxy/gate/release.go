@@ -1,0 +1,138 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"modelwall/proxy/audit"
+	"modelwall/proxy/policy"
+	"modelwall/proxy/store"
+)
+
+// lastPiece is how much of the content's end stays back until the whole of it
+// is proven, in bytes.
+const lastPiece = 64 << 10
+
+// release is the body of one response: it yields bytes of a job's content only
+// when they may leave. It implements io.ReadSeeker for http.ServeContent.
+type release struct {
+	ctx      context.Context //nolint:containedctx // the request's; ServeContent takes a reader
+	job      *job
+	transfer *transfer
+	size     int64
+	off      int64
+
+	decided  bool
+	decision policy.Decision
+	err      error // sticky
+}
+
+// ready returns the stage after which a decision can be made: once judged
+// where the Hub promised a hash, else once the whole content is proven.
+func (rel *release) ready() <-chan struct{} {
+	if rel.job.subject.sha256 == "" || rel.size >= 0 && rel.size <= wholeFirst {
+		return rel.job.kept
+	}
+	return rel.job.judged
+}
+
+// decide asks the policy, once the job is ready.
+func (rel *release) decide() error {
+	j := rel.job
+	if err := j.failure(); err != nil {
+		return err
+	}
+	sha256 := j.subject.sha256
+	if sha256 == "" {
+		sha256 = j.digest.SHA256
+	}
+	d, err := j.gate.decide(rel.ctx, sha256, j.report)
+	if err != nil {
+		return err
+	}
+	record := &rel.transfer.record
+	record.VerdictTime = time.Since(rel.transfer.started)
+	record.SHA256, record.Verdict, record.Decision = sha256, j.report.Verdict, d.String()
+	if record.Cache == audit.CacheMiss {
+		record.BytesFetched = j.size
+	}
+	if !d.Action.Serves() {
+		v := store.VerdictRecord{SHA256: sha256, Size: j.size, Report: j.report}
+		refused, err := j.gate.refuse(rel.ctx, d, v, j.subject.origin(record.Client))
+		return cmp.Or[error](err, refused)
+	}
+	rel.decided, rel.decision = true, d
+	return nil
+}
+
+// Read implements io.Reader.
+func (rel *release) Read(p []byte) (int, error) {
+	if rel.err != nil {
+		return 0, rel.err
+	}
+	n, err := rel.read(p)
+	rel.err = err
+	return n, err
+}
+
+func (rel *release) read(p []byte) (int, error) {
+	if rel.off >= rel.size {
+		return 0, io.EOF
+	}
+	if !rel.decided {
+		// The hold is over and the verdict is not there: the headers go out
+		// now, and the body waits.
+		if err := http.NewResponseController(rel.transfer).Flush(); err != nil {
+			return 0, err
+		}
+		if err := rel.wait(rel.ready()); err != nil {
+			return 0, err
+		}
+		if err := rel.decide(); err != nil {
+			return 0, err
+		}
+	}
+	free := rel.size - lastPiece - rel.off // may leave before the hash is proven
+	if free <= 0 {
+		if err := rel.wait(rel.job.kept); err != nil {
+			return 0, err
+		}
+		if err := rel.job.failure(); err != nil {
+			return 0, err
+		}
+		free = rel.size - rel.off
+	}
+	p = p[:min(int64(len(p)), free)]
+	n, err := rel.job.object.Reader(rel.ctx).ReadAt(p, rel.off)
+	rel.off += int64(n)
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+func (rel *release) wait(stage <-chan struct{}) error {
+	select {
+	case <-stage:
+		return nil
+	case <-rel.ctx.Done():
+		return errGone
+	}
+}
+
+// Seek implements io.Seeker.
+func (rel *release) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+		rel.off = offset
+	case io.SeekCurrent:
+		rel.off += offset
+	case io.SeekEnd:
+		rel.off = rel.size + offset
+	}
+	return rel.off, nil
+}

@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"modelwall/proxy/fetch"
+	"modelwall/proxy/hub"
+)
+
+// maxJSON bounds an answer that has to be read whole, in bytes. The tree of
+// the largest repositories comes in pages of 1 000 entries.
+const maxJSON = 64 << 20
+
+// cleanBody takes the Xet signals out of a JSON answer. Other bodies stream
+// through as they are.
+func cleanBody(resp *http.Response) error {
+	if mediaType(resp.Header) != "application/json" || resp.Request.Method == http.MethodHead {
+		return nil
+	}
+	body, err := readAll(resp.Body, maxJSON)
+	if err != nil {
+		return err
+	}
+	if resp.Header.Get("Content-Encoding") != "" {
+		return fmt.Errorf("%w: packed although identity was asked", errAnswer)
+	}
+	if len(body) > 0 {
+		if body, err = hub.CleanJSON(body); err != nil {
+			return fmt.Errorf("%w: %w", errAnswer, err)
+		}
+	}
+	setBody(resp, body)
+	return nil
+}
+
+func setBody(resp *http.Response, body []byte) {
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
+	resp.TransferEncoding = nil
+	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+}
+
+func mediaType(h http.Header) string {
+	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// readAll reads and closes body, which must not be longer than limit.
+func readAll(body io.ReadCloser, limit int64) ([]byte, error) {
+	defer body.Close()
+	b, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", fetch.ErrTruncated, err)
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%w: larger than %d bytes", errAnswer, limit)
+	}
+	return b, nil
+}
+
+// send sends a request on and reads the whole answer.
+func (f *Front) send(out *http.Request) (*http.Response, []byte, error) {
+	resp, err := unreachable{f.Transport}.RoundTrip(out)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := readAll(resp.Body, maxJSON)
+	return resp, body, err
+}

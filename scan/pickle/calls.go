@@ -1,0 +1,348 @@
+package pickle
+
+import (
+	"fmt"
+
+	"modelwall/scan"
+)
+
+// How a call reads in a message.
+const (
+	verbCalls = "calls"
+	verbMakes = "makes an instance of"
+)
+
+// reduce executes REDUCE.
+func (m *machine) reduce() bool {
+	args, ok := m.pop()
+	if !ok {
+		return false
+	}
+	callee, ok := m.pop()
+	return ok && m.call(callee, args, value{}, verbCalls)
+}
+
+// newObj executes NEWOBJ and NEWOBJ_EX.
+func (m *machine) newObj(keywords bool) bool {
+	var kwargs value
+	ok := true
+	if keywords {
+		if kwargs, ok = m.pop(); !ok {
+			return false
+		}
+	}
+	args, ok := m.pop()
+	if !ok {
+		return false
+	}
+	class, ok := m.pop()
+	return ok && m.call(class, args, kwargs, verbMakes)
+}
+
+// inst executes INST.
+func (m *machine) inst() bool {
+	id, ok := m.nameLines()
+	if !ok {
+		return false
+	}
+	class := m.imported(id)
+	items, ok := m.sinceMark()
+	return ok && m.call(class, value{uint64(kindTuple), filled(items)}, value{}, verbCalls)
+}
+
+// obj executes OBJ.
+func (m *machine) obj() bool {
+	items, ok := m.sinceMark()
+	if !ok {
+		return false
+	}
+	if len(items) == 0 {
+		return m.fail("OBJ without a class")
+	}
+	class := items[0]
+	return m.call(class, value{uint64(kindTuple), filled(items[1:])}, value{}, verbCalls)
+}
+
+// call pushes what calling callee gives.
+func (m *machine) call(callee, args, kwargs value, verb string) bool {
+	switch callee.kind() {
+	case kindGlobal:
+		g := &m.names.list[callee.index()]
+		if g.proper {
+			m.out.decide()
+		}
+		m.out.note(note{global: callee.index(), called: true, imp: scan.Import{Module: g.module, Name: g.name, Offset: m.opAt}})
+		return m.push(m.callGlobal(callee.index(), args, kwargs, verb))
+	case kindUnknown, kindObject, kindPersistent:
+		m.out.decide()
+		f := scan.Finding{
+			Rule: "pickle.call", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techExecution,
+			Message: fmt.Sprintf("%s %s, which nobody can name in advance, with %s", verb, m.describe(callee, 2), m.describe(args, 3)),
+		}
+		if callee.kind() == kindUnknown && callee.is(flagTaint) {
+			f.Severity, f.Technique = scan.SeverityMalicious, techObfuscated
+		}
+		m.out.finding(f)
+		return m.push(plain(kindUnknown).with(flagTaint))
+	}
+	return m.fail("a call of something that is no function")
+}
+
+// callGlobal judges a call and returns its result.
+func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
+	g := m.names.list[id]
+	result := object(id, args)
+	accuse := func(s scan.Severity, why string) {
+		m.out.finding(scan.Finding{
+			Rule: "pickle.call", Severity: s, Offset: m.opAt, Technique: techExecution,
+			Message: fmt.Sprintf("%s %s%s: %s", verb, g, m.describeArgs(args), why),
+		})
+	}
+	items, whole := args.items()
+	if verb == verbMakes && (g.use == useFunc || g.use == useOfClass) {
+		accuse(scan.SeveritySuspicious, "it is a function and not a class")
+		return result
+	}
+	switch g.use {
+	case useDanger:
+		accuse(scan.SeverityMalicious, g.why)
+		m.registerExtension(g.symbol, items)
+		m.nestedArgs(items)
+		return result
+	case useSuspect, useUnknown, useLib:
+		why := g.why
+		if g.use != useSuspect {
+			why = "no list of harmless callables has it"
+		}
+		switch {
+		case executes(g.name):
+			accuse(scan.SeverityMalicious, "its name says that it executes code or commands")
+		case m.payload(args):
+			accuse(scan.SeverityMalicious, why+", and what it is given is code, a command or an address")
+		default:
+			accuse(scan.SeveritySuspicious, why)
+		}
+		m.nestedArgs(items)
+		return result
+	case useValue:
+		accuse(scan.SeveritySuspicious, "it is harmless as data, and nothing needs to call it")
+		return result
+	case useState, useArray:
+		if !args.empty() || kwargs.w != 0 && !kwargs.empty() {
+			accuse(scan.SeveritySuspicious, "its instances are made without arguments")
+		}
+		return result
+	case useApply:
+		return m.apply(g, items, accuse)
+	case useLoader:
+		m.load(g, items, accuse)
+		return result
+	case useGetattr:
+		return m.getattr(items, whole, accuse)
+	case useCodec:
+		return m.encode(items, whole, accuse)
+	}
+	if args.is(flagForgot) {
+		if g.use != useClass && g.use != useFunc {
+			accuse(scan.SeveritySuspicious, "its arguments lie out of sight")
+		}
+		return result
+	}
+	if args.tainted() || kwargs.tainted() && kwargs.w != 0 {
+		accuse(scan.SeveritySuspicious, "it is handed something that is not harmless")
+		return result
+	}
+	switch g.use {
+	case useConsts:
+		if !constants(items, 3) || !whole {
+			accuse(scan.SeveritySuspicious, "it is harmless with constants only")
+		}
+	case usePartial, useFactory:
+		if len(items) > 0 && items[0].kind() != kindNone && !m.listed(items[0]) {
+			accuse(scan.SeveritySuspicious, "what it would call later is not on the list")
+		}
+	case useOfClass:
+		if len(items) == 0 || !m.listed(items[0]) {
+			accuse(scan.SeveritySuspicious, "it makes an instance of a class that is not on the list")
+			return result
+		}
+		if huge(items) {
+			accuse(scan.SeveritySuspicious, "it allocates an absurd amount of memory")
+		}
+		result = indexed(kindObject, items[0].index())
+	case useAlloc:
+		if huge(items) {
+			accuse(scan.SeveritySuspicious, "it allocates an absurd amount of memory")
+		}
+	case useTypeName:
+		if name, ok := m.text(first(items), 64); !ok || !plainType(name) {
+			accuse(scan.SeveritySuspicious, "the type it names is not on the list")
+		}
+	}
+	return result
+}
+
+func first(items []value) value {
+	if len(items) == 0 {
+		return plain(kindUnknown)
+	}
+	return items[0]
+}
+
+// listed reports whether v is a global that may be called later.
+func (m *machine) listed(v value) bool {
+	if v.kind() != kindGlobal {
+		return false
+	}
+	switch u := m.names.list[v.index()].use; u {
+	case useGetattr, usePartial, useApply, useLoader, useCodec, useAlloc, useOfClass:
+		return false
+	default:
+		return u.allowed()
+	}
+}
+
+// constants reports whether items are constants, or tuples and lists of them.
+func constants(items []value, depth int) bool {
+	for _, v := range items {
+		if v.scalar() || v.kind() == kindObject && !v.is(flagTaint) {
+			continue
+		}
+		sub, whole := v.items()
+		if !v.container() || !whole || depth == 0 || !constants(sub, depth-1) {
+			return false
+		}
+	}
+	return true
+}
+
+// allocMax is how many elements an allocation may name that no bytes of the
+// file stand for.
+const allocMax = 1 << 31
+
+// huge reports whether the numbers in the arguments, multiplied as a shape,
+// come to more than allocMax.
+func huge(items []value) bool {
+	shape := func(vs []value) bool {
+		total := 1.0
+		for _, v := range vs {
+			if v.kind() == kindInt {
+				total *= float64(v.int())
+			}
+		}
+		return total > allocMax
+	}
+	for _, v := range items {
+		sub, _ := v.items()
+		if v.kind() == kindInt && v.int() > allocMax || shape(sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// plainType reports whether dill's name of a type is one of a value.
+func plainType(name string) bool {
+	switch name {
+	case "object", "type", "bool", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple",
+		"dict", "set", "frozenset", "slice", "range", "NoneType", "EllipsisType", "NotImplementedType",
+		"TensorType", "OrderedDict", "defaultdict", "mappingproxy", "ndarray", "property", "date", "datetime":
+		return true
+	}
+	return false
+}
+
+// apply executes a function that calls its first argument with its third, as
+// torch does for tensor subclasses.
+func (m *machine) apply(g global, items []value, accuse func(scan.Severity, string)) value {
+	if len(items) < 3 || !m.listed(items[0]) || !m.listed(items[1]) {
+		accuse(scan.SeveritySuspicious, "what it calls is not on the list")
+		return plain(kindUnknown).with(flagForgot)
+	}
+	if len(items) > 3 && (items[3].tainted() || items[3].p != nil && items[3].p.dunder) {
+		accuse(scan.SeveritySuspicious, "the state it sets is not harmless")
+	}
+	m.callGlobal(items[0].index(), items[2], value{}, verbCalls)
+	return indexed(kindObject, items[1].index())
+}
+
+// getattr follows an attribute as a dotted name would.
+func (m *machine) getattr(items []value, whole bool, accuse func(scan.Severity, string)) value {
+	unknown := plain(kindUnknown).with(flagTaint)
+	attr, ok := "", false
+	if len(items) >= 2 && whole {
+		attr, ok = m.text(items[1], maxName)
+	}
+	if !ok {
+		accuse(scan.SeveritySuspicious, "the attribute is not a constant")
+		return unknown
+	}
+	if items[0].kind() == kindObject && identifier(attr) {
+		g := m.names.list[items[0].index()]
+		if e, bad := m.lib.alias("", attr); bad || executes(attr) {
+			accuse(scan.SeverityMalicious, "it reaches for code: "+e.why)
+			return unknown
+		}
+		if g.use.allowed() {
+			return plain(kindUnknown).with(flagForgot)
+		}
+	}
+	if items[0].kind() != kindGlobal {
+		accuse(scan.SeveritySuspicious, "nobody can say in advance whose attribute it takes")
+		if _, bad := m.lib.alias("", attr); bad || executes(attr) {
+			accuse(scan.SeverityMalicious, "it reaches for "+quoteName(attr))
+		}
+		return unknown
+	}
+	of := m.names.list[items[0].index()]
+	id := m.names.intern(m.lib, of.module, of.name+"."+attr)
+	if id < 0 {
+		return unknown
+	}
+	switch e := m.names.list[id]; {
+	case e.use == useDanger || executes(attr):
+		accuse(scan.SeverityMalicious, "it reaches for code: "+e.why)
+	case !e.use.allowed():
+		accuse(scan.SeveritySuspicious, "the attribute is not on the list")
+	default:
+		return indexed(kindGlobal, id)
+	}
+	return indexed(kindGlobal, id).with(flagTaint)
+}
+
+// encode executes _codecs.encode, with which protocols 0 to 2 spell bytes.
+func (m *machine) encode(items []value, whole bool, accuse func(scan.Severity, string)) value {
+	codec, ok := "utf-8", true
+	if len(items) > 1 {
+		codec, ok = m.text(items[1], 32)
+	}
+	switch codec {
+	case "latin1", "latin-1", "latin_1", "iso-8859-1", "iso8859-1", "ascii", "utf-8", "utf8":
+	default:
+		ok = false
+	}
+	if !ok || !whole || len(items) == 0 || len(items) > 3 || !items[0].text() {
+		accuse(scan.SeveritySuspicious, "it computes more than the bytes of a text")
+		return plain(kindUnknown).with(flagTaint)
+	}
+	v := items[0]
+	v.w = v.w&^(1<<kindBits-1) | uint64(kindBytes)
+	return v.with(flagLatin1)
+}
+
+func (m *machine) registerExtension(s symbol, items []value) {
+	if s.name != "add_extension" || len(items) < 3 || items[2].kind() != kindInt {
+		return
+	}
+	module, ok1 := m.text(items[0], maxName)
+	name, ok2 := m.text(items[1], maxName)
+	if !ok1 || !ok2 {
+		return
+	}
+	if id := m.names.intern(m.lib, module, name); id >= 0 && len(m.names.ext) < maxTexts {
+		if m.names.ext == nil {
+			m.names.ext = map[int64]int{}
+		}
+		m.names.ext[items[2].int()] = id
+	}
+}

@@ -1,0 +1,164 @@
+package pickle
+
+import (
+	"fmt"
+	"math"
+
+	"modelwall/scan"
+)
+
+// bombWeight is how many values a container may stand for through sharing
+// before hashing, comparing or printing it is an attack.
+const bombWeight = 1 << 32
+
+func (m *machine) tupleOf(n int) bool {
+	if len(m.stack)-m.fence >= n {
+		at := len(m.stack) - n
+		t := m.made(kindTuple, m.stack[at:])
+		m.stack = m.stack[:at]
+		return m.push(t)
+	}
+	items := make([]value, n)
+	for i := n - 1; i >= 0; i-- {
+		var ok bool
+		if items[i], ok = m.pop(); !ok {
+			return false
+		}
+	}
+	return m.push(m.made(kindTuple, items))
+}
+
+func (m *machine) gather(k kind) bool {
+	items, ok := m.sinceMark()
+	if !ok {
+		return false
+	}
+	if k == kindDict {
+		if len(items)%2 != 0 {
+			return m.fail("DICT of an odd number of values")
+		}
+		d := value{uint64(kindDict), &node{}}
+		m.fillDict(d.p, items)
+		return m.push(d)
+	}
+	return m.push(m.made(k, items))
+}
+
+func (m *machine) made(k kind, items []value) value {
+	v := value{uint64(k), filled(items)}
+	m.weigh(v.p)
+	return v
+}
+
+// weigh reports containers that sharing makes exponentially large.
+func (m *machine) weigh(n *node) {
+	if n.weight < bombWeight {
+		return
+	}
+	if !math.IsInf(n.weight, 1) {
+		m.out.finding(scan.Finding{
+			Rule: "pickle.bomb", Severity: scan.SeveritySuspicious, Offset: m.opAt,
+			Message:   fmt.Sprintf("a container that stands for more than %d values by naming the same ones again and again", bombWeight),
+			Technique: techExhaustion,
+		})
+	}
+	n.weight = math.Inf(1)
+}
+
+// selfish reports a container that is put into itself.
+func (m *machine) selfish() {
+	m.out.finding(scan.Finding{
+		Rule: "pickle.bomb", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techExhaustion,
+		Message: "a container that holds itself, which never ends for those who walk it",
+	})
+}
+
+func (m *machine) fillDict(n *node, items []value) {
+	for i := 0; i+1 < len(items); i += 2 {
+		if k := items[i]; k.is(flagDunder) && !n.dunder {
+			if text, ok := m.text(k, 64); ok && overrides(text) {
+				n.dunder = true
+			}
+		}
+		if items[i].p == n || items[i+1].p == n {
+			m.selfish()
+			continue
+		}
+		n.add(items[i])
+		n.add(items[i+1])
+	}
+	m.weigh(n)
+}
+
+// insert executes APPEND, APPENDS, ADDITEMS, SETITEM and SETITEMS on the
+// topmost value.
+func (m *machine) insert(items []value, pairs bool) bool {
+	v := m.top()
+	if v == nil {
+		return false
+	}
+	switch v.kind() {
+	case kindList, kindSet, kindDict:
+		if pairs && v.kind() == kindSet || !pairs && v.kind() == kindDict {
+			if len(items) > 0 {
+				return m.fail("items of the wrong kind for a container")
+			}
+			return true
+		}
+		if v.p == nil {
+			return true
+		}
+		if v.kind() == kindDict {
+			m.fillDict(v.p, items)
+			if len(items)%2 != 0 {
+				return m.fail("SETITEMS of an odd number of values")
+			}
+			return true
+		}
+		for _, item := range items {
+			if item.p == v.p {
+				m.selfish()
+				continue
+			}
+			v.p.add(item)
+		}
+		m.weigh(v.p)
+		return true
+	case kindObject:
+		return m.insertForeign(*v, items)
+	case kindUnknown:
+		if v.is(flagForgot) {
+			return true
+		}
+	case kindNone, kindBool, kindInt, kindFloat, kindStr, kindTuple:
+		if len(items) == 0 {
+			return true
+		}
+		return m.fail("items for a value that takes none")
+	}
+	if len(items) == 0 && !pairs && v.kind() != kindGlobal {
+		return true
+	}
+	m.out.finding(scan.Finding{
+		Rule: "pickle.insert", Severity: scan.SeveritySuspicious, Offset: m.opAt,
+		Message:   "adds items to " + m.describe(*v, 2) + ", which calls a method of it",
+		Technique: techExecution,
+	})
+	return true
+}
+
+// overrides reports whether an attribute of that name changes how an object
+// behaves rather than what it holds.
+func overrides(name string) bool {
+	switch name {
+	case "__class__", "__setstate__", "__getstate__", "__reduce__", "__reduce_ex__", "__getattr__",
+		"__getattribute__", "__setattr__", "__call__", "__init__", "__new__", "__del__", "__globals__",
+		"__code__", "__builtins__", "__import__", "__bases__", "__mro__", "__subclasshook__",
+		"__init_subclass__", "__prepare__", "__get__", "__set__", "__hash__", "__eq__", "__iter__",
+		"__next__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__",
+		"__enter__", "__exit__", "__repr__", "__str__", "__defaults__", "__kwdefaults__", "__closure__",
+		"__wrapped__", "__loader__", "__spec__", "__path__", "__reversed__", "__add__", "__await__":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,9 @@
+package pickle
+
+import "testing"
+
+func TestTables(t *testing.T) {
+	if _, err := loadLibrary(); err != nil {
+		t.Fatal(err)
+	}
+}

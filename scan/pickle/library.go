@@ -1,0 +1,221 @@
+package pickle
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// tables holds what is known about importable names, one file per ecosystem.
+// A line is
+//
+//	module name[,name…] kind # why
+//
+// "module.*" stands for the module and everything below it; the name "*"
+// stands for any name and "<Class>" for one in CapWords. An exact line wins
+// over a pattern, and a longer module pattern over a shorter one.
+// renames.txt lists what Python 3 reads under Python 2's names.
+//
+//go:embed tables/*.txt
+var tables embed.FS
+
+// use is what a pickle may do with a global.
+type use uint8
+
+const (
+	useUnknown  use = iota // in no table
+	useDanger              // importing it has no benign reason
+	useSuspect             // seldom benign: reported, however it is used
+	useLib                 // in a library that is no threat when merely imported
+	useValue               // data or a function that may be named, not called
+	useClass               // a class that may be made with any harmless arguments
+	useState               // a class whose instances are made empty, then filled
+	useFunc                // a function that is harmless with any harmless arguments
+	useConsts              // callable with constants only
+	useCodec               // _codecs.encode: bytes spelled as text
+	useGetattr             // getattr on a listed pair
+	usePartial             // functools.partial of an allowed callable
+	useFactory             // defaultdict: the first argument is a callable
+	useOfClass             // makes an instance of the class in its first argument
+	useApply               // calls its first argument with its third
+	useLoader              // reads a pickle in its first argument
+	useAlloc               // allocates as much as its numbers say
+	useTypeName            // dill: the name of a built-in type
+	useDtype               // numpy.dtype
+	useArray               // joblib's placeholder before a raw array
+)
+
+var useNames = map[string]use{
+	"danger": useDanger, "suspect": useSuspect, "lib": useLib, "value": useValue,
+	"class": useClass, "state": useState, "func": useFunc, "consts": useConsts,
+	"codec": useCodec, "getattr": useGetattr, "partial": usePartial,
+	"factory": useFactory, "ofclass": useOfClass, "apply": useApply,
+	"loader": useLoader, "alloc": useAlloc, "typename": useTypeName,
+	"dtype": useDtype, "array": useArray,
+}
+
+// allowed reports whether merely naming the global is harmless.
+func (u use) allowed() bool { return u >= useValue }
+
+// carries reports whether the global may be an argument of an allowed call.
+func (u use) carries() bool {
+	switch u {
+	case useGetattr, usePartial, useApply, useLoader, useCodec:
+		return false
+	}
+	return u.allowed()
+}
+
+// entry is what a table says about a name.
+type entry struct {
+	use use
+	why string
+}
+
+type symbol struct{ module, name string }
+
+// pattern is a line that stands for many names.
+type pattern struct {
+	any bool // "*", else "<Class>"
+	entry
+}
+
+// library is the reviewed knowledge about importable names. It does not
+// change once it is loaded.
+type library struct {
+	exact    map[symbol]entry
+	patterns map[string][]pattern // by the module without ".*"
+	single   map[string][]pattern // for that module alone
+	renamed  map[symbol]symbol
+	modules  map[string]string
+}
+
+func loadLibrary() (*library, error) {
+	l := &library{
+		exact: map[symbol]entry{}, patterns: map[string][]pattern{}, single: map[string][]pattern{},
+		renamed: map[symbol]symbol{}, modules: map[string]string{},
+	}
+	files, err := fs.Glob(tables, "tables/*.txt")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range files {
+		data, err := tables.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		for i, line := range strings.Split(string(data), "\n") {
+			add := l.add
+			if name == "tables/renames.txt" {
+				add = l.rename
+			}
+			if err := add(line); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", name, i+1, err)
+			}
+		}
+	}
+	return l, nil
+}
+
+func (l *library) add(line string) error {
+	line, why, _ := strings.Cut(line, "#")
+	f := strings.Fields(line)
+	if len(f) == 0 {
+		return nil
+	}
+	if len(f) != 3 {
+		return fmt.Errorf("want module, name and kind, have %d fields", len(f))
+	}
+	u, ok := useNames[f[2]]
+	if !ok {
+		return fmt.Errorf("no such kind %q", f[2])
+	}
+	e := entry{u, strings.TrimSpace(why)}
+	for _, name := range strings.Split(f[1], ",") {
+		module, below := strings.CutSuffix(f[0], ".*")
+		switch {
+		case name == "*" || name == "<Class>":
+			to := l.single
+			if below {
+				to = l.patterns
+			}
+			to[module] = append(to[module], pattern{name == "*", e})
+		case below:
+			return fmt.Errorf("name %q needs one module, not %s", name, f[0])
+		default:
+			s := symbol{module, name}
+			if old, ok := l.exact[s]; ok && old.use != u {
+				return fmt.Errorf("%s %s is listed twice, differently", module, name)
+			}
+			l.exact[s] = e
+		}
+	}
+	return nil
+}
+
+func (l *library) rename(line string) error {
+	line, _, _ = strings.Cut(line, "#")
+	switch f := strings.Fields(line); len(f) {
+	case 0:
+	case 2:
+		l.modules[f[0]] = f[1]
+	case 4:
+		l.renamed[symbol{f[0], f[1]}] = symbol{f[2], f[3]}
+	default:
+		return fmt.Errorf("want two modules, or two modules with names")
+	}
+	return nil
+}
+
+// find returns what the tables say about a name, by exact line, then by
+// pattern.
+func (l *library) find(module, name string) entry {
+	if e, ok := l.exact[symbol{module, name}]; ok {
+		return e
+	}
+	match := func(ps []pattern) (entry, bool) {
+		for _, p := range ps {
+			if p.any || capWords(name) {
+				return p.entry, true
+			}
+		}
+		return entry{}, false
+	}
+	if e, ok := match(l.single[module]); ok {
+		return e
+	}
+	for m := module; m != ""; {
+		if e, ok := match(l.patterns[m]); ok {
+			return e
+		}
+		dot := strings.LastIndexByte(m, '.')
+		if dot < 0 {
+			break
+		}
+		m = m[:dot]
+	}
+	return entry{}
+}
+
+// capWords reports whether name looks like a class: CapWords after optional
+// underscores, without dots.
+func capWords(name string) bool {
+	name = strings.TrimLeft(name, "_")
+	if name == "" || name[0] < 'A' || name[0] > 'Z' {
+		return false
+	}
+	lower := len(name) == 1
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= 'a' && c <= 'z':
+			lower = true
+		case c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '_' && i > 0:
+		default:
+			return false
+		}
+	}
+	return lower || len(name) <= 6
+}

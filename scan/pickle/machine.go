@@ -1,0 +1,554 @@
+package pickle
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"modelwall/scan"
+)
+
+// Bounds of one pickle's stacks.
+const (
+	maxStack = 2 << 20
+	maxMarks = 1 << 20
+	// maxSuspended bounds pickles inside raw regions of pickles (joblib).
+	maxSuspended = 64
+	// maxDups is how often DUP may occur before it is reported: picklers
+	// never write it.
+	maxDups = 64
+	// bigInteger is the length in bytes from which an integer is there to
+	// cost time: int() of decimal text is quadratic, and arithmetic on the
+	// result is slow.
+	bigInteger = 64 << 10
+)
+
+// reading is one way in which loaders take frames, see the package comment.
+type reading uint8
+
+const (
+	readOn      reading = iota // a frame is a hint: loads, peekable files
+	dropRest                   // an argument that crosses a frame's end starts after it
+	dropRestOld                // the same, for bytes bodies too: Python 3.4 to 3.7
+)
+
+// thread is the state of one unpickler at work.
+type thread struct {
+	stack []value
+	marks []int
+	fence int // the stack's length at the topmost mark
+	memo  memo
+	proto int
+	// frameEnd is where the current frame ends, 0 outside of frames.
+	frameEnd int64
+	ops      int64
+	globals  int // globals imported with names a module can have
+	// dangerAt is the count of opcodes at the first dangerous import, and
+	// dangerCall whether its name alone is proof enough.
+	dangerAt   int64
+	dangerCall bool
+	dups       int
+}
+
+// machine executes pickles on abstract values.
+type machine struct {
+	*window
+	thread
+	out       *report
+	lib       *library
+	names     names
+	reading   reading
+	start     int64 // of the pickle that runs
+	opAt      int64 // of the opcode that runs
+	suspended []thread
+	storages  map[string]storage // torch storages by key
+	list      []value            // strings of a pickle that may be torch's key list
+	collect   bool
+	straddles bool    // loaders disagree on this file's frames
+	nested    []value // string constants that may be pickles
+	members   []value // string constants that the pickles load
+	fork      func()  // follows a second reading of what comes next
+	scratch   [2]value
+	stopped   error // why all loaders stop here
+	limit     error
+}
+
+// outcome is how a pickle ended.
+type outcome uint8
+
+const (
+	ended  outcome = iota // STOP
+	broken                // every loader gives up: stopped says why
+	failed                // the reader or the context did: window.err says why
+)
+
+var errTruncated = errors.New("the pickle ends in the middle")
+
+// fail notes that no loader goes on. It always returns false.
+func (m *machine) fail(format string, args ...any) bool {
+	if m.stopped == nil {
+		m.stopped = fmt.Errorf(format, args...)
+	}
+	return false
+}
+
+func (m *machine) truncated() bool {
+	if m.stopped == nil {
+		m.stopped = errTruncated
+	}
+	return false
+}
+
+// exceed notes that a bound of the machine is used up: nobody can say what
+// follows, so it is a finding as well as an error.
+func (m *machine) exceed(format string, args ...any) bool {
+	if m.limit == nil {
+		m.limit = scan.Limit(m.opAt, format, args...)
+		m.out.finding(scan.Finding{
+			Rule: "pickle.limit", Severity: scan.SeveritySuspicious, Offset: m.opAt,
+			Message: "exceeds what the scanner follows: " + fmt.Sprintf(format, args...), Technique: techExhaustion,
+		})
+	}
+	m.stopped = m.limit
+	return false
+}
+
+// run executes one pickle from the current position.
+func (m *machine) run() outcome {
+	m.start = m.pos()
+	m.stopped = nil
+	for {
+		if len(m.buf)-m.i < 16 {
+			m.fill(16)
+		}
+		if m.i >= len(m.buf) {
+			if m.err != nil {
+				return failed
+			}
+			m.stopped = errTruncated
+			return broken
+		}
+		m.opAt = m.base + int64(m.i)
+		if m.frameEnd != 0 && m.opAt >= m.frameEnd {
+			if m.opAt > m.frameEnd {
+				m.straddle()
+			}
+			m.frameEnd = 0
+		}
+		op := m.buf[m.i]
+		m.i++
+		m.ops++
+		if op == opStop {
+			if m.stop() {
+				return ended
+			}
+			if m.stopped != nil {
+				return broken
+			}
+			continue
+		}
+		if !m.step(op) {
+			if m.err != nil {
+				return failed
+			}
+			if m.frameEnd != 0 && m.pos() > m.frameEnd {
+				m.straddle()
+			}
+			return broken
+		}
+		if len(m.stack) > maxStack || len(m.marks) > maxMarks {
+			m.exceed("more than %d values or %d marks on the stack", maxStack, maxMarks)
+			return broken
+		}
+	}
+}
+
+// stop executes STOP and reports whether the outermost pickle is done.
+func (m *machine) stop() bool {
+	if len(m.stack) <= m.fence {
+		return m.fail("STOP with nothing on the stack")
+	}
+	if m.frameEnd != 0 && m.opAt+1 < m.frameEnd {
+		m.straddle()
+		if m.reading != readOn {
+			m.seek(m.frameEnd)
+		}
+	}
+	if n := len(m.suspended); n > 0 {
+		ops := m.ops
+		globals := m.globals
+		m.thread = m.suspended[n-1]
+		m.suspended = m.suspended[:n-1]
+		m.ops += ops
+		m.globals += globals
+		return false
+	}
+	return true
+}
+
+// straddle notes that a frame does not end where an opcode does.
+func (m *machine) straddle() {
+	m.straddles = true
+	m.out.finding(scan.Finding{
+		Rule: "pickle.frame", Severity: scan.SeveritySuspicious, Offset: m.opAt,
+		Message:   fmt.Sprintf("the frame that ends at byte %d ends inside an opcode, where loaders disagree on what comes next", m.frameEnd),
+		Technique: techConfusion,
+	})
+}
+
+// cross does what a reading that drops the rest of a frame does before it
+// reads n bytes.
+func (m *machine) cross(n int64) {
+	if at := m.pos(); m.frameEnd != 0 && at < m.frameEnd && at+n > m.frameEnd {
+		m.straddle()
+		m.seek(m.frameEnd)
+	}
+}
+
+// arg consumes n bytes, nil when the file ends first; n is at most 8.
+func (m *machine) arg(n int) []byte {
+	if m.reading != readOn {
+		m.cross(int64(n))
+	}
+	w := m.window
+	if len(w.buf)-w.i < n && !w.fill(n) {
+		m.truncated()
+		return nil
+	}
+	b := w.buf[w.i : w.i+n]
+	w.i += n
+	return b
+}
+
+// textLine consumes the line argument of a text opcode. Python's own loader
+// takes a last line without a newline and drops its last byte.
+func (m *machine) textLine() ([]byte, bool) {
+	if m.reading != readOn && m.frameEnd != 0 && m.pos() < m.frameEnd {
+		n := int(min(m.frameEnd-m.pos(), maxLine))
+		if m.fill(n); indexNewline(m.buf[m.i:], n) < 0 {
+			m.straddle()
+			m.seek(m.frameEnd)
+		}
+	}
+	text, whole, long := m.line(maxLine)
+	if m.err != nil {
+		return nil, false
+	}
+	if long {
+		return nil, m.exceed("a line of more than %d bytes", maxLine)
+	}
+	if !whole {
+		if len(text) == 0 {
+			return nil, m.truncated()
+		}
+		text = text[:len(text)-1]
+	}
+	return text, true
+}
+
+func (m *machine) push(v value) bool {
+	m.stack = append(m.stack, v)
+	return true
+}
+
+// pop takes the topmost value. Python 2 and old C loaders keep marks among
+// the values, so a pop goes on below a mark there; new ones stop.
+func (m *machine) pop() (value, bool) {
+	if n := len(m.stack); n > m.fence {
+		v := m.stack[n-1]
+		m.stack = m.stack[:n-1]
+		return v, true
+	}
+	if !m.popMark() {
+		return value{}, m.fail("an opcode needs more values than the stack holds")
+	}
+	m.out.finding(scan.Finding{
+		Rule: "pickle.mark", Severity: scan.SeveritySuspicious, Offset: m.opAt,
+		Message:   "an opcode takes a mark for a value: Python 2 goes on here, later loaders stop",
+		Technique: techConfusion,
+	})
+	return plain(kindMark), true
+}
+
+// popMark forgets the topmost mark and leaves the values above it.
+func (m *machine) popMark() bool {
+	n := len(m.marks)
+	if n == 0 {
+		return false
+	}
+	m.marks = m.marks[:n-1]
+	m.fence = 0
+	if n > 1 {
+		m.fence = m.marks[n-2]
+	}
+	return true
+}
+
+// top returns the topmost value, to be changed in place.
+func (m *machine) top() *value {
+	if n := len(m.stack); n > m.fence {
+		return &m.stack[n-1]
+	}
+	v, ok := m.pop()
+	if !ok {
+		return nil
+	}
+	m.push(v)
+	return &m.stack[len(m.stack)-1]
+}
+
+// sinceMark takes the values above the topmost mark, and the mark. The slice
+// is valid until the next push.
+func (m *machine) sinceMark() ([]value, bool) {
+	if len(m.marks) == 0 {
+		return nil, m.fail("an opcode needs a mark and there is none")
+	}
+	at := m.fence
+	items := m.stack[at:]
+	m.popMark()
+	m.stack = m.stack[:at]
+	return items, true
+}
+
+// step executes any opcode but STOP and reports whether some loader goes on.
+func (m *machine) step(op byte) bool {
+	switch op {
+	case opBinInt1:
+		b := m.arg(1)
+		return b != nil && m.push(number(int64(b[0])))
+	case opBinInt2:
+		b := m.arg(2)
+		return b != nil && m.push(number(int64(binary.LittleEndian.Uint16(b))))
+	case opBinInt:
+		b := m.arg(4)
+		return b != nil && m.push(number(int64(int32(binary.LittleEndian.Uint32(b)))))
+	case opBinFloat:
+		return m.arg(8) != nil && m.push(plain(kindFloat))
+	case opNone:
+		return m.push(plain(kindNone))
+	case opNewTrue:
+		return m.push(indexed(kindBool, 1))
+	case opNewFalse:
+		return m.push(plain(kindBool))
+	case opShortBinUnicode:
+		return m.sized(kindStr, 1)
+	case opBinUnicode:
+		return m.sized(kindStr, 4)
+	case opBinUnicode8:
+		return m.sized(kindStr, 8)
+	case opShortBinBytes:
+		return m.sized(kindBytes, 1)
+	case opBinBytes:
+		return m.sized(kindBytes, 4)
+	case opBinBytes8, opByteArray8:
+		return m.sized(kindBytes, 8)
+	case opShortBinString:
+		return m.sized(kindText8, 1)
+	case opBinString:
+		return m.sized(kindText8, 4)
+	case opMemoize:
+		v := m.top()
+		return v != nil && m.remember(m.memo.count, *v)
+	case opBinPut:
+		b := m.arg(1)
+		return b != nil && m.binPut(uint64(b[0]))
+	case opLongBinPut:
+		b := m.arg(4)
+		return b != nil && m.binPut(uint64(binary.LittleEndian.Uint32(b)))
+	case opBinGet:
+		b := m.arg(1)
+		return b != nil && m.binGet(uint64(b[0]))
+	case opLongBinGet:
+		b := m.arg(4)
+		return b != nil && m.binGet(uint64(binary.LittleEndian.Uint32(b)))
+	case opMark:
+		m.marks = append(m.marks, len(m.stack))
+		m.fence = len(m.stack)
+		return true
+	case opEmptyTuple:
+		return m.push(plain(kindTuple))
+	case opTuple1:
+		return m.tupleOf(1)
+	case opTuple2:
+		return m.tupleOf(2)
+	case opTuple3:
+		return m.tupleOf(3)
+	case opTuple:
+		return m.gather(kindTuple)
+	case opEmptyList:
+		return m.push(value{uint64(kindList), &node{}})
+	case opEmptyDict:
+		return m.push(value{uint64(kindDict), &node{}})
+	case opEmptySet:
+		return m.push(value{uint64(kindSet), &node{}})
+	case opList:
+		return m.gather(kindList)
+	case opDict:
+		return m.gather(kindDict)
+	case opFrozenSet:
+		return m.gather(kindSet)
+	case opAppend:
+		v, ok := m.pop()
+		if !ok {
+			return false
+		}
+		m.scratch[0] = v
+		return m.insert(m.scratch[:1], false)
+	case opAppends, opAddItems:
+		items, ok := m.sinceMark()
+		return ok && m.insert(items, false)
+	case opSetItem:
+		v, ok := m.pop()
+		if !ok {
+			return false
+		}
+		k, ok := m.pop()
+		m.scratch = [2]value{k, v}
+		return ok && m.insert(m.scratch[:], true)
+	case opSetItems:
+		items, ok := m.sinceMark()
+		return ok && m.insert(items, true)
+	}
+	return m.rare(op)
+}
+
+// rare executes the opcodes that tensors and lists of numbers do not need.
+func (m *machine) rare(op byte) bool {
+	switch op {
+	case opGlobal:
+		return m.global()
+	case opStackGlobal:
+		return m.stackGlobal()
+	case opReduce:
+		return m.reduce()
+	case opBuild:
+		return m.build()
+	case opNewObj:
+		return m.newObj(false)
+	case opNewObjEx:
+		return m.newObj(true)
+	case opInst:
+		return m.inst()
+	case opObj:
+		return m.obj()
+	case opPersID:
+		line, ok := m.textLine()
+		if !ok {
+			return false
+		}
+		m.out.finding(scan.Finding{
+			Rule: "pickle.persid", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techObfuscated,
+			Message: "asks the loader for an object by the text " + scan.Quote(string(line), 80),
+		})
+		return m.push(plain(kindPersistent))
+	case opBinPersID:
+		id, ok := m.pop()
+		if !ok {
+			return false
+		}
+		return m.push(m.persistent(id))
+	case opProto:
+		return m.protocol()
+	case opFrame:
+		return m.frame()
+	case opPop:
+		if len(m.stack) > m.fence {
+			m.stack = m.stack[:len(m.stack)-1]
+			return true
+		}
+		return m.popMark() || m.fail("POP of an empty stack")
+	case opPopMark:
+		_, ok := m.sinceMark()
+		return ok
+	case opDup:
+		v := m.top()
+		if m.dups++; m.dups == maxDups {
+			m.out.finding(scan.Finding{
+				Rule: "pickle.bomb", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techExhaustion,
+				Message: fmt.Sprintf("doubles values on the stack %d times, which no pickler does", maxDups),
+			})
+		}
+		return v != nil && m.push(*v)
+	case opInt, opLong:
+		return m.textInt()
+	case opFloat:
+		return m.textFloat()
+	case opString:
+		return m.textString(kindText8)
+	case opUnicode:
+		return m.textString(kindStr)
+	case opLong1:
+		b := m.arg(1)
+		return b != nil && m.long(int64(b[0]))
+	case opLong4:
+		b := m.arg(4)
+		if b == nil {
+			return false
+		}
+		n := int64(int32(binary.LittleEndian.Uint32(b)))
+		if n < 0 {
+			return m.fail("LONG4 with a negative length")
+		}
+		return m.long(n)
+	case opPut:
+		return m.textPut()
+	case opGet:
+		return m.textGet()
+	case opExt1, opExt2, opExt4:
+		b := m.arg(1 << (op - opExt1))
+		if b == nil {
+			return false
+		}
+		var code [4]byte
+		copy(code[:], b)
+		return m.extension(int64(binary.LittleEndian.Uint32(code[:])))
+	case opNextBuffer:
+		return m.push(plain(kindUnknown).with(flagForgot))
+	case opReadonlyBuffer:
+		return m.top() != nil
+	}
+	return m.fail("0x%02x is no opcode", op)
+}
+
+// protocol executes PROTO. Every CPython refuses a protocol it does not know;
+// torch's weights-only loader only warns.
+func (m *machine) protocol() bool {
+	b := m.arg(1)
+	if b == nil {
+		return false
+	}
+	m.proto = int(b[0])
+	if m.proto > maxProto || m.ops > 1 && m.out.decided() {
+		m.out.finding(scan.Finding{
+			Rule: "pickle.proto", Severity: scan.Low, Offset: m.opAt,
+			Message:   fmt.Sprintf("PROTO %d at an unusual place or of an unknown version", m.proto),
+			Technique: techConfusion,
+		})
+	}
+	return true
+}
+
+// frame executes FRAME.
+func (m *machine) frame() bool {
+	b := m.arg(8)
+	if b == nil {
+		return false
+	}
+	n := binary.LittleEndian.Uint64(b)
+	if n > math.MaxInt64 {
+		return m.fail("FRAME of %d bytes", n)
+	}
+	// Old and new C loaders make sure that the whole frame is there before
+	// they go on; Python's own takes what there is.
+	if m.frameEnd != 0 && m.pos() < m.frameEnd {
+		m.straddle()
+		if m.reading != readOn && int64(n) > m.frameEnd-m.pos() {
+			m.seek(m.frameEnd)
+		}
+	}
+	if n > 0 {
+		m.frameEnd = m.pos() + min(int64(n), math.MaxInt64-m.pos())
+	}
+	return true
+}

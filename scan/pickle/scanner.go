@@ -1,0 +1,228 @@
+package pickle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"modelwall/scan"
+)
+
+// Scanner inspects pickles. It is safe for concurrent use.
+type Scanner struct {
+	lib *library
+	// forced takes every file for a pickle; only tests set it.
+	forced bool
+}
+
+// New returns the scanner with the built-in tables of importable names.
+func New() *Scanner {
+	lib, err := loadLibrary()
+	if err != nil {
+		// The tables are compiled in and every build loads them in a test.
+		panic(fmt.Sprintf("pickle: %v", err))
+	}
+	return &Scanner{lib: lib}
+}
+
+// Format implements scan.Scanner.
+func (*Scanner) Format() string { return "pickle" }
+
+// Version implements scan.Scanner.
+func (*Scanner) Version() int { return 1 }
+
+// Match implements scan.Scanner: any loader may call pickle.load on a file of
+// any name, so only a first byte that no pickle can have excludes a file.
+func (*Scanner) Match(p scan.Probe) bool { return len(p.Head) > 0 && canStart(p.Head[0]) }
+
+// Scan implements scan.Scanner.
+func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
+	in := session{Scanner: s, ctx: ctx, file: f, sink: sink, budget: maxNestedTime}
+	return in.scan()
+}
+
+// session is one Scan call.
+type session struct {
+	*Scanner
+	ctx    context.Context //nolint:containedctx // one Scan call is this value's whole life
+	file   scan.File
+	sink   scan.Sink
+	depth  int // of pickles inside constants
+	budget int // bytes of such pickles that may still be looked at
+	out    *report
+	spent  int64 // opcodes executed in vain, while looking for pickles
+}
+
+// What it takes to call a file that breaks a pickle.
+const (
+	strongOps = 4 // opcodes executed after a PROTO at the very beginning
+	// restOps is how many opcodes a file may cost per byte while pickles are
+	// looked for behind the first one.
+	restOps = 4
+)
+
+func (s *session) scan() error {
+	if s.file.Size > maxOffset {
+		return scan.Limit(0, "larger than %d bytes", maxOffset)
+	}
+	s.out = newReport(s.sink)
+	m := &machine{window: newWindow(s.ctx, s.file), lib: s.lib, names: newNames()}
+	err := s.pass(m)
+	for m.reading = dropRest; err == nil || errors.Is(err, scan.ErrMalformed); m.reading++ {
+		if !m.straddles || m.reading > dropRestOld {
+			break
+		}
+		if again := s.pass(m); again != nil && !errors.Is(again, scan.ErrForeign) {
+			err = again
+		}
+	}
+	if m.err != nil || errors.Is(err, scan.ErrForeign) {
+		return err
+	}
+	m.out = s.out
+	m.idle()
+	if nested := s.nestedPickles(m); nested != nil {
+		return nested
+	}
+	return err
+}
+
+// pass follows every pickle of the file in one reading.
+func (s *session) pass(m *machine) error {
+	m.seek(0)
+	head := m.peek(0, 2)
+	strong := len(head) == 2 && head[0] == opProto && head[1] <= maxProto
+	m.out = s.out.child()
+	m.out.sure = func() bool { return strong && m.ops >= strongOps }
+	if s.forced {
+		m.out.decide()
+	}
+	m.fork = func() { s.speculate(m) }
+	m.thread = thread{}
+	m.list, m.storages, m.collect = nil, nil, false
+
+	var broke error
+	switch o := m.run(); {
+	case o == failed:
+		if m.suspicious() {
+			m.out.decide()
+		}
+		return m.err
+	case o == ended:
+		if !m.out.decided() && !strong && m.thread.globals == 0 && !m.plausible() {
+			return foreign(m.stopped)
+		}
+		m.out.decide()
+	case m.out.decided() || m.suspicious() || strong && m.ops > strongOps:
+		m.out.decide()
+		broke = m.breakage()
+	default:
+		return foreign(m.stopped)
+	}
+	if m.limit != nil {
+		broke = m.limit
+	}
+	rest, err := s.rest(m, broke == nil)
+	if err != nil {
+		return err
+	}
+	if broke == nil {
+		broke = rest
+	}
+	return broke
+}
+
+// foreign is the answer for what no loader executes anything of.
+func foreign(why error) error {
+	if why == nil {
+		why = errors.New("a few harmless bytes, not a pickle")
+	}
+	return &scan.Error{Class: scan.ErrForeign, Reason: why}
+}
+
+// idle reports functions that pickles import for one call only, and that this
+// file hands to its user instead.
+func (m *machine) idle() {
+	for id, g := range m.names.list {
+		switch g.use {
+		case useGetattr, useApply, useLoader, usePartial:
+			if m.out.uncalled(id) {
+				m.out.finding(scan.Finding{
+					Rule: "pickle.import", Severity: scan.SeveritySuspicious, Technique: techImport,
+					Message: "imports " + g.String() + " and does not call it, but keeps it",
+				})
+			}
+		}
+	}
+}
+
+// suspicious reports whether an undecided pickle imported something dangerous
+// and went on, or did so by a name that can not be a coincidence.
+func (m *machine) suspicious() bool {
+	return m.dangerAt != 0 && (m.dangerCall || m.ops > m.dangerAt+1)
+}
+
+// plausible reports whether a pickle without PROTO and without imports that
+// has just ended is more than a few bytes of something else: it fills the
+// file, and is more than one number.
+func (m *machine) plausible() bool {
+	tail := m.peek(m.pos(), 3)
+	if len(bytes.Trim(tail, "\r\n")) > 0 || m.pos()+3 <= m.file.Size {
+		return false
+	}
+	head := m.peek(0, 1)
+	return m.ops > 2 || len(head) == 1 && head[0] != opInt && m.file.Size > 2
+}
+
+// breakage reports that the pickle does not reach its end.
+func (m *machine) breakage() error {
+	m.out.finding(scan.Finding{
+		Rule: "pickle.broken", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techBroken,
+		Message: "broken or truncated pickle: " + m.stopped.Error() + "; a loader executes what stands before the break",
+	})
+	return scan.Malformed(m.opAt, "%w", m.stopped)
+}
+
+// speculate follows the reading of a loader that does not know joblib's raw
+// arrays and goes on with the bytes of the array as opcodes. Only what is
+// hostile counts: random data is not.
+func (s *session) speculate(m *machine) {
+	const depth = 256
+	saved, out, suspended, nested, members := m.thread, m.out, m.suspended, len(m.nested), len(m.members)
+	stopped, limit, straddles := m.stopped, m.limit, m.straddles
+	at, opAt, start := m.pos(), m.opAt, m.start
+	m.thread = thread{proto: saved.proto, memo: saved.memo.fork()}
+	m.stack = append(m.stack, saved.stack[max(0, len(saved.stack)-depth):]...)
+	base := len(saved.stack) - len(m.stack)
+	for _, mark := range saved.marks {
+		if mark >= base {
+			m.marks = append(m.marks, mark-base)
+			m.thread.fence = mark - base
+		}
+	}
+	m.suspended = nil
+	m.fork = nil
+	m.out = out.child()
+	m.run()
+	s.spent += m.ops
+	if m.suspicious() || m.out.decided() {
+		m.out.decide()
+	} else {
+		m.nested, m.members = m.nested[:nested], m.members[:members]
+		m.limit, m.straddles = limit, straddles
+	}
+	m.thread, m.out, m.suspended, m.stopped = saved, out, suspended, stopped
+	m.opAt, m.start = opAt, start
+	m.fork = func() { s.speculate(m) }
+	if s.exhausted() {
+		m.fork = nil
+		m.out.finding(scan.Finding{
+			Rule: "pickle.limit", Severity: scan.SeveritySuspicious, Offset: at, Technique: techExhaustion,
+			Message: "raw arrays that look like opcodes again and again",
+		})
+	}
+	m.seek(at)
+}
+
+func (s *session) exhausted() bool { return s.spent > restOps*s.file.Size+1<<20 }

@@ -1,0 +1,182 @@
+package zip
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
+	"github.com/ulikunitz/xz/lzma"
+
+	"modelwall/scan"
+)
+
+// The methods that can be decoded, and the mark of WinZip's encryption.
+const (
+	methodStore   = 0
+	methodDeflate = 8
+	methodBzip2   = 12
+	methodLZMA    = 14
+	methodZstd    = 93
+	methodXZ      = 95
+	methodAES     = 99
+)
+
+func known(method uint16) bool {
+	switch method {
+	case methodStore, methodDeflate, methodBzip2, methodLZMA, methodZstd, methodXZ:
+		return true
+	}
+	return false
+}
+
+// maxDictionary bounds the memory a decoder may reserve, in bytes.
+const maxDictionary = 64 << 20
+
+// stream is a member decoded, its errors classified. After the first error it
+// only repeats that one.
+type stream struct {
+	m       member
+	src     *source
+	in      *bufio.Reader
+	dec     io.Reader
+	decoded int64
+	sum     uint32 // CRC-32 of what was decoded
+	idle    int
+	err     error
+}
+
+func (w *walk) stream(m member) *stream {
+	packed := max(0, min(m.packed, w.size-m.data))
+	src := &source{r: w.r.f.Section(m.data, packed), left: packed}
+	return &stream{m: m, src: src, in: bufio.NewReaderSize(src, 32<<10)}
+}
+
+// source reads the packed bytes and remembers the reader's own failure.
+type source struct {
+	r     io.Reader
+	left  int64
+	taken int64
+	err   error
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.taken += int64(n)
+	s.left -= int64(n)
+	if errors.Is(err, io.EOF) && s.left > 0 {
+		err = io.ErrUnexpectedEOF // the file is shorter than its size says
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// taken is how many packed bytes the decoder used.
+func (s *stream) taken() int64 { return s.src.taken - int64(s.in.Buffered()) }
+
+// transport is the reader's own failure.
+func (s *stream) transport() error { return s.src.err }
+
+// maxIdle is how often in a row a decoder may answer with nothing.
+const maxIdle = 100
+
+// Read implements io.Reader.
+func (s *stream) Read(p []byte) (n int, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	// A decoder that panics on hostile data has met damage; what it decoded
+	// before must not be lost with it.
+	defer func() {
+		if r := recover(); r != nil {
+			s.err = scan.Malformed(s.m.data, "decoder gave up: %v", r)
+			n, err = 0, s.err
+		}
+	}()
+	if s.dec == nil {
+		if s.dec, err = open(s.m, s.in); err != nil {
+			s.err = s.classify(err, true)
+			return 0, s.err
+		}
+	}
+	n, err = s.dec.Read(p)
+	s.decoded += int64(n)
+	s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
+	if n == 0 && err == nil && len(p) > 0 {
+		if s.idle++; s.idle > maxIdle {
+			err = io.ErrNoProgress
+		}
+	} else {
+		s.idle = 0
+	}
+	if err != nil {
+		s.err = s.classify(err, false)
+	}
+	return n, s.err
+}
+
+func (s *stream) classify(err error, opening bool) error {
+	off := s.m.data + s.taken()
+	var dict *lzma.ErrDictSize
+	switch {
+	case s.src.err != nil:
+		return s.src.err
+	case errors.Is(err, io.EOF) && !opening:
+		return io.EOF
+	case errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
+	case errors.As(err, &dict), errors.Is(err, xz.ErrMemlimit), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return scan.Limit(off, "needs more than %d MiB of dictionary: %w", maxDictionary>>20, err)
+	case errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, xz.ErrOptions):
+		return scan.Limit(off, "cannot be decoded here: %w", err)
+	}
+	return scan.Malformed(off, "decode: %w", err)
+}
+
+// open returns the decoder of m. None of them verifies the zip's checksum.
+func open(m member, in *bufio.Reader) (io.Reader, error) {
+	switch m.method {
+	case methodStore:
+		return in, nil
+	case methodDeflate:
+		return flate.NewReader(in), nil
+	case methodBzip2:
+		return bzip2.NewReader(in), nil
+	case methodLZMA:
+		return openLZMA(m, in)
+	case methodZstd:
+		return zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxDictionary))
+	case methodXZ:
+		return xz.NewReader(in, maxDictionary)
+	}
+	return nil, fmt.Errorf("method %d", m.method)
+}
+
+// openLZMA turns zip's LZMA header (version, length of the properties, the
+// properties) into that of an .lzma file.
+func openLZMA(m member, in io.Reader) (io.Reader, error) {
+	head := make([]byte, 9)
+	if _, err := io.ReadFull(in, head); err != nil {
+		return nil, err
+	}
+	if n := le.Uint16(head[2:]); n != 5 {
+		return nil, fmt.Errorf("%d bytes of LZMA properties", n)
+	}
+	size := uint64(m.size)
+	if m.flags&flagEOS != 0 {
+		size = 1<<64 - 1
+	}
+	alone := binary.LittleEndian.AppendUint64(head[4:9:9], size)
+	return lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(io.MultiReader(bytes.NewReader(alone), in))
+}
