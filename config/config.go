@@ -43,7 +43,7 @@ type Config struct {
 	// OtherHosts is what happens to hosts that are not intercepted.
 	OtherHosts OtherHosts `mapstructure:"other_hosts" reload:"live"`
 	// Ports lists the destination ports that clients may ask for.
-	Ports  []int  `mapstructure:"ports" reload:"live"`
+	Ports  []int  `mapstructure:"ports" reload:"restart"`
 	Gate   Gate   `mapstructure:"gate"`
 	Policy Policy `mapstructure:"policy"`
 	Scan   Scan   `mapstructure:"scan"`

@@ -20,6 +20,7 @@ import (
 // Errors of this package. What the others add is in faults.
 var (
 	errBadRequest  = errors.New("malformed request")
+	errMethod      = errors.New("method not allowed")
 	errMisdirected = errors.New("host does not match the tunnel")
 	errHostDenied  = errors.New("host is not allowed")
 	errNotCovered  = errors.New("this way of fetching can not be inspected")
@@ -41,6 +42,7 @@ type fault struct {
 // faults is the one table of errors. The first class that fits counts.
 var faults = []fault{
 	{errBadRequest, http.StatusBadRequest, "ModelwallBadRequest", "Modelwall can not make sense of this request", true},
+	{errMethod, http.StatusMethodNotAllowed, "ModelwallMethod", "Modelwall refuses this request", true},
 	{errMisdirected, http.StatusMisdirectedRequest, "ModelwallMisdirected", "Modelwall refuses this request", true},
 	{errHostDenied, http.StatusForbidden, "ModelwallHostDenied", "Modelwall does not connect to this host", true},
 	{upstream.ErrForbidden, http.StatusForbidden, "ModelwallHostDenied", "Modelwall does not connect to this address", true},

@@ -45,18 +45,21 @@ func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) e
 		f.Gate.ServeWhole(w, f.whole(r), req, req.Path, nil)
 	case req.Kind.IsFile() && reading:
 		f.Gate.ServeFile(w, r, req)
+	case req.Kind.IsFile() && r.Method != http.MethodOptions:
+		return fmt.Errorf("%w: a file is fetched with GET", errMethod)
 	case req.Kind == hub.LFSBatch:
 		return f.lfsBatch(w, r, req)
 	case req.Kind == hub.GitUploadPack:
 		return f.uploadPack(w, r, req)
 	default:
-		f.relay().ServeHTTP(w, r)
+		f.relay(req).ServeHTTP(w, r)
 	}
 	return nil
 }
 
-// relay passes metadata on, without the signals that make a client use Xet.
-func (f *Front) relay() *httputil.ReverseProxy {
+// relay passes metadata on, without the signals that make a client use Xet. An
+// answer that turns out to be a file is not passed on.
+func (f *Front) relay(req hub.Request) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: unreachable{f.Transport},
 		ErrorLog:  slog.NewLogLogger(f.Logger.Handler(), slog.LevelDebug),
@@ -65,10 +68,14 @@ func (f *Front) relay() *httputil.ReverseProxy {
 			identity(p.Out)
 		},
 		ModifyResponse: func(resp *http.Response) error {
+			delivers := resp.StatusCode < 300 && resp.Request.Method != http.MethodHead && resp.ContentLength != 0
+			if delivers && req.Kind.IsMetadata() && hub.IsFileAnswer(resp.Header) || hub.IsXetInfo(resp.Header) {
+				return fmt.Errorf("%w: the answer is not what was asked for", errNotCovered)
+			}
 			hub.CleanResponse(resp.Header)
 			// Ours, which the log knows; the header is set already.
 			resp.Header.Del("X-Request-Id")
-			return cleanBody(resp)
+			return cleanBody(req, resp)
 		},
 		ErrorHandler: WriteError,
 	}

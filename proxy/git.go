@@ -37,7 +37,7 @@ func (f *Front) uploadPack(w http.ResponseWriter, r *http.Request, req hub.Reque
 	case asked.Fetch():
 		f.Gate.ServeWhole(w, out, req, "git pack", refusePack)
 	case asked.Command == "ls-refs":
-		f.relay().ServeHTTP(w, out)
+		f.relay(req).ServeHTTP(w, out)
 	default:
 		return fmt.Errorf("%w: git command %q", errNotCovered, asked.Command)
 	}

@@ -28,7 +28,7 @@ func (f *Front) lfsBatch(w http.ResponseWriter, r *http.Request, req hub.Request
 	}
 	out := f.withBody(r, body)
 	if operation != "download" {
-		f.relay().ServeHTTP(w, out)
+		f.relay(req).ServeHTTP(w, out)
 		return nil
 	}
 	identity(out)

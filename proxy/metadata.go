@@ -18,8 +18,11 @@ const maxJSON = 64 << 20
 
 // cleanBody takes the Xet signals out of a JSON answer. Other bodies stream
 // through as they are.
-func cleanBody(resp *http.Response) error {
-	if mediaType(resp.Header) != "application/json" || resp.Request.Method == http.MethodHead {
+func cleanBody(req hub.Request, resp *http.Response) error {
+	// Clients read these as JSON whatever their media type.
+	listing := req.Kind == hub.Info || req.Kind == hub.Tree || req.Kind == hub.PathsInfo
+	success := resp.StatusCode < 300
+	if resp.Request.Method == http.MethodHead || mediaType(resp.Header) != "application/json" && !(listing && success) {
 		return nil
 	}
 	body, err := readAll(resp.Body, maxJSON)

@@ -214,6 +214,12 @@ func child() {
 			panic(err)
 		}
 		fmt.Fprintln(os.Stderr, "to stderr")
+	case "bytes": // prints what a Go string stands for
+		text, err := strconv.Unquote(`"` + args[1] + `"`)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Print(text)
 	case "file": // prints the file that a variable names
 		text, err := os.ReadFile(os.Getenv(args[1]))
 		if err != nil {

@@ -45,9 +45,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 	p := &proxyInstance{summary: audit.NewSummary(maxBlocked), ended: make(chan struct{})}
 	p.cfg.Store(cfg)
 	log := audit.NewLogger(logTo, string(cfg.Log.Format), cfg.Log.Level)
-	for _, w := range cfg.Warnings {
-		log.Warn("configuration", "warning", w)
-	}
+	warnAbout(log, cfg)
 
 	var cleanup closers
 	fail := func(err error) (*proxyInstance, error) {
@@ -92,10 +90,12 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		Rules:     func() policy.Rules { return rules(p.cfg.Load().Policy) },
 		Hold:      func() time.Duration { return p.cfg.Load().Gate.Hold },
 		Fail:      proxy.WriteError,
-		Audit:     audit.Multi(audit.Log(log), keepDownloads{records, log}, p.summary),
-		Logger:    log,
-		Retries:   cfg.Upstream.Retries,
-		Stall:     cfg.Upstream.StallTimeout,
+		Audit: audit.Multi(audit.Log(log), records.Audit(func(err error) {
+			log.Error("a download is missing from the records", "error", err)
+		}), p.summary),
+		Logger:  log,
+		Retries: cfg.Upstream.Retries,
+		Stall:   cfg.Upstream.StallTimeout,
 	})
 	cleanup.add(g.Close)
 	server := proxy.New(proxy.Options{
@@ -162,18 +162,6 @@ func (p *proxyInstance) Wait() error {
 	return p.err
 }
 
-// keepDownloads is the audit sink that writes to the store.
-type keepDownloads struct {
-	store *store.Store
-	log   *slog.Logger
-}
-
-func (k keepDownloads) Record(ctx context.Context, r audit.Record) {
-	if err := k.store.PutDownload(context.WithoutCancel(ctx), r); err != nil {
-		k.log.Error("a download is missing from the records", "request_id", r.RequestID, "error", err)
-	}
-}
-
 // ready asks the database for something.
 func ready(s *store.Store) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -200,6 +188,12 @@ func (c *closers) close() {
 		(*c)[i]()
 	}
 	*c = nil
+}
+
+func warnAbout(log *slog.Logger, cfg *config.Config) {
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", "warning", w)
+	}
 }
 
 func logClose(log *slog.Logger, what string, c io.Closer) {
@@ -280,7 +274,15 @@ func serve(ctx context.Context, cfg *config.Config, logTo io.Writer) error {
 		watching <- config.Watch(ctx, cfg.Path(), cfg, func(c *config.Config) {
 			p.cfg.Store(c)
 			log.Info("configuration reloaded", "source", c.Source())
-		}, func(err error) { log.Warn("configuration not reloaded", "error", err) })
+			warnAbout(log, c)
+		}, func(err error) {
+			var restart *config.RestartError
+			if errors.As(err, &restart) {
+				log.Warn("configuration reloaded in part", "error", err)
+				return
+			}
+			log.Warn("configuration refused, the old one stays", "error", err)
+		})
 	}()
 	err = p.Wait()
 	cancel()

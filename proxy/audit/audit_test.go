@@ -34,13 +34,17 @@ func TestLogWritesTheCanonicalKeys(t *testing.T) {
 		change func(*Record)
 		want   string
 	}{
-		{"everything", func(*Record) {},
+		{
+			"everything", func(*Record) {},
 			`{"time":"2026-03-04T05:06:07.000008Z","level":"WARN","msg":"download","request_id":"01HX","client":"192.0.2.7","method":"GET",` +
 				`"repo":"models/org/name","revision":"main","path":"sub/model.bin","sha256":"` + strings.Repeat("ab", 32) + `","size":12345,` +
-				`"verdict":"malicious","decision":"block","cache":"miss","bytes_fetched":12345,"bytes_sent":67,"verdict_ms":1234,"status":403,"error":"malformed at byte 7"}`},
-		{"nothing", func(r *Record) { *r = Record{Time: r.Time, Decision: DecisionAllow} },
+				`"verdict":"malicious","decision":"block","cache":"miss","bytes_fetched":12345,"bytes_sent":67,"verdict_ms":1234,"status":403,"error":"malformed at byte 7"}`,
+		},
+		{
+			"nothing", func(r *Record) { *r = Record{Time: r.Time, Decision: DecisionAllow} },
 			`{"time":"2026-03-04T05:06:07.000008Z","level":"INFO","msg":"download","request_id":"","client":"","repo":"","revision":"","path":"",` +
-				`"sha256":"","size":0,"verdict":"undetermined","decision":"allow","cache":"","bytes_fetched":0,"bytes_sent":0,"verdict_ms":0}`},
+				`"sha256":"","size":0,"verdict":"undetermined","decision":"allow","cache":"","bytes_fetched":0,"bytes_sent":0,"verdict_ms":0}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -89,8 +89,12 @@ func TestEscape(t *testing.T) {
 
 func TestCut(t *testing.T) {
 	tests := []struct{ in, want string }{
-		{"abc", "abc"}, {"abcd", "abcd"}, {"abcde", "abcd…"},
-		{"abcé", "abc…"}, {"abé", "abé"}, {"\xff\xff\xff\xff\xff", "\xff\xff\xff\xff…"},
+		{"abc", "abc"},
+		{"abcd", "abcd"},
+		{"abcde", "abcd…"},
+		{"abcé", "abc…"},
+		{"abé", "abé"},
+		{"\xff\xff\xff\xff\xff", "\xff\xff\xff\xff…"},
 	}
 	for _, tt := range tests {
 		if got := cut(tt.in, 4); got != tt.want {

@@ -66,8 +66,8 @@ func newOrigin(t testing.TB, content []byte, faults ...http.HandlerFunc) *origin
 	t.Helper()
 	o := &origin{content: content, etag: `"v1"`, faults: faults}
 	o.Server = httptest.NewUnstartedServer(o)
-	o.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // broken connections are the subject
-	o.Server.StartTLS()
+	o.Config.ErrorLog = log.New(io.Discard, "", 0) // broken connections are the subject
+	o.StartTLS()
 	t.Cleanup(o.Close)
 	return o
 }
@@ -295,4 +295,9 @@ func (s *stuck) Read(p []byte) (int, error) {
 	}
 	<-s.ctx.Done()
 	return 0, s.ctx.Err()
+}
+
+func hasStatus(err error, code int) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Code == code
 }

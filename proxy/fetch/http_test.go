@@ -93,7 +93,7 @@ func TestHTTPResolvesAnewOnce(t *testing.T) {
 	src := newOrigin(t, b)
 	src.always = func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("sig") != "new" {
-			w.WriteHeader(403)
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		src.serve(w, r)
@@ -226,7 +226,7 @@ func TestStatusErrorKeepsABoundedBody(t *testing.T) {
 	for _, n := range []int{maxErrorBody - 1, maxErrorBody, maxErrorBody + 1} {
 		src := newOrigin(t, nil)
 		src.always = func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write(make([]byte, n))
 		}
 		_, err := src.source().Open(t.Context(), 0, -1)
@@ -277,7 +277,7 @@ func TestAnswer(t *testing.T) {
 			}
 		})
 	}
-	if _, err := answer(&http.Response{StatusCode: 200, Uncompressed: true, Body: http.NoBody}, 0, -1); !errors.Is(err, ErrMismatch) {
+	if _, err := answer(&http.Response{StatusCode: http.StatusOK, Uncompressed: true, Body: http.NoBody}, 0, -1); !errors.Is(err, ErrMismatch) {
 		t.Errorf("body that the transport decoded: %v, want ErrMismatch", err)
 	}
 }

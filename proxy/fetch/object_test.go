@@ -28,17 +28,25 @@ func TestWhole(t *testing.T) {
 		{name: "all promised", content: big, opt: func(o *Options, b []byte) {
 			o.Size, o.SHA256, o.GitSHA1 = int64(len(b)), sha256Hex(b), gitSHA1(b)
 		}},
-		{name: "unknown length", content: big,
-			always: func(b []byte) http.HandlerFunc { return chunked(b, false) }},
-		{name: "unknown length and both hashes", content: big,
+		{
+			name: "unknown length", content: big,
+			always: func(b []byte) http.HandlerFunc { return chunked(b, false) },
+		},
+		{
+			name: "unknown length and both hashes", content: big,
 			opt:    func(o *Options, b []byte) { o.SHA256, o.GitSHA1 = sha256Hex(b), gitSHA1(b) },
-			always: func(b []byte) http.HandlerFunc { return chunked(b, false) }},
-		{name: "promised but not announced length", content: big,
+			always: func(b []byte) http.HandlerFunc { return chunked(b, false) },
+		},
+		{
+			name: "promised but not announced length", content: big,
 			opt:    func(o *Options, b []byte) { o.Size, o.GitSHA1 = int64(len(b)), gitSHA1(b) },
-			always: func(b []byte) http.HandlerFunc { return chunked(b, false) }},
-		{name: "unknown length at the limit", content: big,
+			always: func(b []byte) http.HandlerFunc { return chunked(b, false) },
+		},
+		{
+			name: "unknown length at the limit", content: big,
 			opt:    func(o *Options, b []byte) { o.MaxSize = int64(len(b)) },
-			always: func(b []byte) http.HandlerFunc { return chunked(b, false) }},
+			always: func(b []byte) http.HandlerFunc { return chunked(b, false) },
+		},
 		{name: "known length is not limited", content: big, opt: func(o *Options, _ []byte) { o.MaxSize = 1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -120,7 +128,7 @@ func TestStartRefused(t *testing.T) {
 		}, class: ErrMismatch, requests: 1},
 		{name: "range that nobody asked for", always: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Range", "bytes 0-999/1000")
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 			_, _ = w.Write(b)
 		}, class: ErrProtocol, requests: 1},
 		{name: "folder is missing", opt: func(o *Options) { o.Dir = filepath.Join(o.Dir, "missing") }, class: ErrSpool, requests: 1},

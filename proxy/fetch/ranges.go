@@ -73,9 +73,7 @@ func (o *Object) rangeFor(off, end int64) span {
 	_, next := o.present.run(off)
 	s.end = min(s.end, next)
 	for _, f := range o.ranges.running {
-		if f.end <= off {
-			s.off = max(s.off, f.end)
-		} else if f.off > off {
+		if f.off > off {
 			s.end = min(s.end, f.off)
 		}
 	}

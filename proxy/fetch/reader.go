@@ -9,7 +9,7 @@ import (
 // ReadAt implements io.ReaderAt and blocks until the bytes are there, however
 // long that takes; see Reader to leave earlier.
 func (o *Object) ReadAt(p []byte, off int64) (int, error) {
-	return o.read(context.Background(), p, off, len(p)) //nolint:contextcheck // io.ReaderAt has none
+	return o.read(context.Background(), p, off, len(p))
 }
 
 // Reader returns the object as seen by one waiter: its reads end with ctx, and
@@ -106,7 +106,7 @@ func (w *waiter) wait(ctx context.Context, off int64) error {
 	if o.far(off) && (w.rng == nil || !w.rng.failed) {
 		w.rng = o.rangeAt(off, w.end)
 	}
-	changed := o.spool.wait()
+	changed := o.wait()
 	o.mu.Unlock()
 	select {
 	case <-changed:

@@ -15,6 +15,9 @@ const maxBody = 32 << 20
 
 // serveAPI answers below /api.
 func (h *Hub) serveAPI(x *exchange, segments []string) {
+	if len(segments) == 0 {
+		segments = []string{""}
+	}
 	switch segments[0] {
 	case "resolve-cache":
 		h.serveResolveCache(x, segments[1:])

@@ -91,7 +91,7 @@ func TestFaultsInContent(t *testing.T) {
 				}
 			})
 		}
-		if a := get(t, c, link); a.StatusCode != 200 || !bytes.Equal(a.body, content) {
+		if a := get(t, c, link); a.StatusCode != http.StatusOK || !bytes.Equal(a.body, content) {
 			t.Errorf("without faults: %d, %d bytes", a.StatusCode, len(a.body))
 		}
 	})
@@ -139,7 +139,7 @@ func TestFaultSelection(t *testing.T) {
 	later()
 	defer h.Fault(hubtest.Fault{Host: "us.aws.cdn.hf.co", Match: func(r *http.Request) bool { return r.Header.Get("Range") == "bytes=1-2" }, Status: 502})()
 	equal("other range", statuses("GET", link, 1), 200)
-	if a := do(t, c, "GET", link, http.Header{"Range": {"bytes=1-2"}}, ""); a.StatusCode != 502 {
+	if a := do(t, c, "GET", link, http.Header{"Range": {"bytes=1-2"}}, ""); a.StatusCode != http.StatusBadGateway {
 		t.Errorf("matching range: %d", a.StatusCode)
 	}
 }
@@ -150,7 +150,7 @@ func TestFaultsInMetadata(t *testing.T) {
 	c := client(t, h, false)
 	remove := h.Fault(hubtest.Fault{Role: hubtest.RoleHub, Header: http.Header{"X-Linked-ETag": {`"00"`}, "x-repo-commit": nil}})
 	a := do(t, c, "HEAD", resolve, nil, "")
-	if a.StatusCode != 302 || a.Header.Get("X-Linked-Etag") != `"00"` || a.Header.Values("X-Repo-Commit") != nil || a.Header.Get("X-Linked-Size") == "" {
+	if a.StatusCode != http.StatusFound || a.Header.Get("X-Linked-Etag") != `"00"` || a.Header.Values("X-Repo-Commit") != nil || a.Header.Get("X-Linked-Size") == "" {
 		t.Errorf("%d %v", a.StatusCode, a.Header)
 	}
 	remove()
@@ -163,7 +163,7 @@ func TestFaultsInMetadata(t *testing.T) {
 		}
 	}](t, batch).Objects
 	for _, link := range []string{do(t, c, "GET", resolve, nil, "").Header.Get("Location"), objects[0].Actions.Download.Href} {
-		if a := get(t, c, link); a.StatusCode != 403 || !strings.Contains(string(a.body), "Request has expired") {
+		if a := get(t, c, link); a.StatusCode != http.StatusForbidden || !strings.Contains(string(a.body), "Request has expired") {
 			t.Errorf("expired link: %d %s", a.StatusCode, a.body)
 		}
 	}
@@ -184,8 +184,8 @@ func TestStallAndDelay(t *testing.T) {
 		}
 		done := make(chan result)
 		go func() {
-			r, _ := http.NewRequestWithContext(t.Context(), "GET", link, nil)
-			resp, err := c.Do(r) //nolint:bodyclose // closed below
+			r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+			resp, err := c.Do(r)
 			done <- result{resp, err}
 		}()
 		<-arrived
@@ -217,7 +217,7 @@ func TestStallEndsWithTheClient(t *testing.T) {
 	_, _, link := faultyRepo(t, h)
 	defer h.Fault(hubtest.Fault{After: 10, Stall: make(chan struct{})})()
 	eachProtocol(t, h, func(t *testing.T, c *http.Client) {
-		r, _ := http.NewRequestWithContext(t.Context(), "GET", link, nil)
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
 		resp, err := c.Do(r)
 		if err != nil {
 			t.Fatal(err)

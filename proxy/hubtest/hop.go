@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 )
@@ -133,7 +134,8 @@ func (h *Hub) serveHop(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodConnect {
 		// Plain HTTP: the real hosts answer it with a redirect to HTTPS.
-		http.Redirect(w, r, "https://"+host+r.URL.RequestURI(), http.StatusMovedPermanently)
+		to := url.URL{Scheme: "https", Host: host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, to.String(), http.StatusMovedPermanently)
 		return
 	}
 	if _, port, err := net.SplitHostPort(r.Host); err != nil || port != "443" {
@@ -165,7 +167,7 @@ func (h *Hub) tunnel(w http.ResponseWriter, host string) {
 	}
 	c.target = host
 	// A client may send its ClientHello without waiting for the answer.
-	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	early, _ := buffered.Peek(buffered.Reader.Buffered())
 	c.pending = append([]byte(nil), early...)
 	if _, err := c.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
 		_ = c.Close()

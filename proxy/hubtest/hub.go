@@ -120,7 +120,7 @@ func Start(opts Options) (*Hub, error) {
 	if err := os.WriteFile(h.CAFile(), h.caPEM, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("hubtest: %w", err), os.RemoveAll(h.dir))
 	}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("hubtest: %w", err), os.RemoveAll(h.dir))
 	}

@@ -95,6 +95,10 @@ func (h *Hub) servePage(x *exchange, t Type, segments []string) {
 // follows. If there is none, or under another name, it has answered and
 // returns nil. before is the path before the id.
 func (h *Hub) lookup(x *exchange, t Type, segments []string, before string) (*repo, []string) {
+	if len(segments) == 0 {
+		h.notFound(x)
+		return nil, nil
+	}
 	id, rest := unescape(segments[0]), segments[1:]
 	h.mu.Lock()
 	r := h.aliases[repoKey(t, id)]
@@ -152,7 +156,7 @@ func (x *exchange) text(status int, body string) {
 	}
 	x.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.WriteHeader(status)
-	_, _ = io.WriteString(x, body) // a failure is in the record
+	_, _ = x.Write([]byte(body)) // a failure is in the record
 }
 
 func (x *exchange) redirect(status int, location string) {

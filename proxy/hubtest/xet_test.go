@@ -27,13 +27,13 @@ func TestXetDownload(t *testing.T) {
 	wrong := decode[token](t, get(t, c, "https://huggingface.co/api/models/acme/other/xet-read-token/main"))
 
 	address := right.CasURL + "/v2/reconstructions/" + f.XetHash
-	if a := do(t, c, "GET", address, bearer(wrong.AccessToken), ""); a.StatusCode != 404 {
+	if a := do(t, c, "GET", address, bearer(wrong.AccessToken), ""); a.StatusCode != http.StatusNotFound {
 		t.Errorf("token of another repository: %d", a.StatusCode)
 	}
 	if n := len(h.Leaks()); n != 0 {
 		t.Errorf("%d leaks by Xet tokens", n)
 	}
-	if a := do(t, c, "GET", address, bearer(bob), ""); a.StatusCode != 401 || len(h.Leaks()) != 1 {
+	if a := do(t, c, "GET", address, bearer(bob), ""); a.StatusCode != http.StatusUnauthorized || len(h.Leaks()) != 1 {
 		t.Errorf("token of the Hub: %d, %d leaks", a.StatusCode, len(h.Leaks()))
 	}
 
@@ -57,7 +57,7 @@ func TestXetDownload(t *testing.T) {
 			x := plan.Xorbs[term.Hash][0]
 			span := x.Ranges[0].Bytes
 			spec := "bytes=" + strconv.FormatInt(span.Start, 10) + "-" + strconv.FormatInt(span.End, 10)
-			if a := do(t, c, "GET", x.URL, http.Header{"Range": {"bytes=0-1"}}, ""); a.StatusCode != 403 {
+			if a := do(t, c, "GET", x.URL, http.Header{"Range": {"bytes=0-1"}}, ""); a.StatusCode != http.StatusForbidden {
 				t.Errorf("unsigned range: %d", a.StatusCode)
 			}
 			framed := do(t, c, "GET", x.URL, http.Header{"Range": {spec}}, "").body

@@ -11,6 +11,7 @@ package policy
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	"modelwall/scan"
 )
@@ -156,11 +157,13 @@ func (r Rules) monitored(d Decision) Decision {
 	return d
 }
 
-// matches reports whether a glob matches name. A malformed glob matches
-// nothing; the configuration refuses it on load.
+// matches reports whether a glob matches name, without regard to case, as the
+// Hub finds repositories. A malformed glob matches nothing; the configuration
+// refuses it on load.
 func matches(globs []string, name string) bool {
+	name = strings.ToLower(name)
 	for _, g := range globs {
-		if ok, err := path.Match(g, name); ok && err == nil {
+		if ok, err := path.Match(strings.ToLower(g), name); ok && err == nil {
 			return true
 		}
 	}

@@ -62,6 +62,7 @@ func TestRepo(t *testing.T) {
 		{"no rules", defaults, "any/thing", "allow"},
 		{"no rules, unknown repository", defaults, "", "allow"},
 		{"denied", deny, "evil/model", "block"},
+		{"denied in another case", deny, "Evil/Model", "block"},
 		{"denied by name", deny, "any/backdoor", "block"},
 		{"not denied", deny, "good/model", "allow"},
 		{"star stops at a slash", deny, "datasets/evil/x", "allow"},

@@ -52,11 +52,14 @@ type Blob struct {
 	sha256 string
 }
 
-// NewBlob makes a Blob of content that some other store holds.
-func NewBlob(content interface {
+// ReadAtCloser is what a Blob reads from.
+type ReadAtCloser interface {
 	io.ReaderAt
 	io.Closer
-}, size int64, sha256 string) *Blob {
+}
+
+// NewBlob makes a Blob of content that some other store holds.
+func NewBlob(content ReadAtCloser, size int64, sha256 string) *Blob {
 	return &Blob{io.NewSectionReader(content, 0, size), content, sha256}
 }
 
@@ -169,7 +172,7 @@ func (b *Blobs) place(ctx context.Context, rel, sha256 string, size int64, to ar
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fail(err)
 	}
-	return b.db.transact(ctx, op, func(tx *sql.Tx) error {
+	return b.db.transact(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
 		err := b.root.Rename(rel, target)
 		if errors.Is(err, fs.ErrNotExist) && b.exists(to, sha256) {
 			err = nil // another process was faster
@@ -186,7 +189,7 @@ func (b *Blobs) place(ctx context.Context, rel, sha256 string, size int64, to ar
 		if err != nil {
 			return fail(err)
 		}
-		_, err = tx.Exec(`INSERT INTO blobs (sha256, size, area, at) VALUES (?1, ?2, ?3, ?4)
+		_, err = tx.ExecContext(ctx, `INSERT INTO blobs (sha256, size, area, at) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (sha256) DO UPDATE SET size = ?2, area = ?3, at = ?4`,
 			sha256, size, string(to), micros(time.Now()))
 		return err
@@ -238,11 +241,11 @@ func (b *Blobs) Remove(ctx context.Context, sha256 string) error {
 		return err
 	}
 	const op = "remove content"
-	return b.db.transact(ctx, op, func(tx *sql.Tx) error {
+	return b.db.transact(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
 		if err := errors.Join(b.unlink(areaBlobs, sha256), b.unlink(areaQuarantine, sha256)); err != nil {
 			return explain(op, filepath.Join(b.dir, areaBlobs.file(sha256)), err)
 		}
-		_, err := tx.Exec("DELETE FROM blobs WHERE sha256 = ?", sha256)
+		_, err := tx.ExecContext(ctx, "DELETE FROM blobs WHERE sha256 = ?", sha256)
 		return err
 	})
 }
@@ -289,7 +292,12 @@ func (b *Blobs) checkHash(ctx context.Context, name string) error {
 		return err
 	}
 	h := sha256.New()
-	_, err = io.Copy(h, &contextReader{ctx, blob})
+	_, err = io.Copy(h, readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return blob.Read(p)
+	}))
 	if err := errors.Join(err, blob.Close()); err != nil {
 		return explain("verify content", filepath.Join(b.dir, areaQuarantine.file(name)), err)
 	}
@@ -300,17 +308,9 @@ func (b *Blobs) checkHash(ctx context.Context, name string) error {
 	return nil
 }
 
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
+type readerFunc func(p []byte) (int, error)
 
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // lookup returns what the row of a hash says.
 func (b *Blobs) lookup(ctx context.Context, sha256 string) (in area, size int64, ok bool, err error) {

@@ -201,20 +201,21 @@ func (d *database) exec(ctx context.Context, op, query string, args ...any) (int
 }
 
 // transact runs do under the write lock and commits what it did unless it
-// fails. Once it has the lock, it is not interrupted any more: do may have
-// changed files.
-func (d *database) transact(ctx context.Context, op string, do func(*sql.Tx) error) error {
+// fails. Only waiting for this process's turn can be interrupted, and do gets
+// a context of its own: it may have changed files.
+func (d *database) transact(ctx context.Context, op string, do func(context.Context, *sql.Tx) error) error {
 	conn, err := d.write.Conn(ctx)
 	if err != nil {
 		return d.explain(op, err)
 	}
 	defer func() { _ = conn.Close() }() // back to the pool
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+	ctx = context.WithoutCancel(ctx)
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return d.explain(op, err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := do(tx); err != nil {
+	if err := do(ctx, tx); err != nil {
 		return d.explain(op, err)
 	}
 	return d.explain(op, tx.Commit())

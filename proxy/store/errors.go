@@ -40,16 +40,16 @@ var errReport = errors.New("unreadable report")
 // wayOut says what a person can do about an error of one of the classes that
 // have to do with the machine, "" for the others.
 func wayOut(class error) string {
-	switch class {
-	case ErrFull:
+	switch {
+	case errors.Is(class, ErrFull):
 		return "free some space or move data_dir to a larger disk"
-	case ErrUnwritable:
+	case errors.Is(class, ErrUnwritable):
 		return "check owner and permissions, or set data_dir to a directory that this user may write to"
-	case ErrCorrupt:
+	case errors.Is(class, ErrCorrupt):
 		return "restore it from a backup, or move it away with its -wal and -shm files: verdicts and history start anew then, and files are inspected again"
-	case ErrNewer:
+	case errors.Is(class, ErrNewer):
 		return "use that version or a later one, or set data_dir to another directory"
-	case ErrBusy:
+	case errors.Is(class, ErrBusy):
 		return "another modelwall process is stuck or very slow: look for it, or try again"
 	}
 	return ""

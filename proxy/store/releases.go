@@ -62,14 +62,14 @@ func (s *Store) decide(ctx context.Context, id string, active bool, reason, who 
 		return fmt.Errorf("%s: %s: %w", op, cut(id, 80), ErrReason)
 	}
 	var e QuarantineEntry
-	err := s.db.transact(ctx, op, func(tx *sql.Tx) (err error) {
+	err := s.db.transact(ctx, op, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if e, err = s.show(ctx, tx, id); err != nil {
 			return err
 		}
 		if !active && e.Release == nil {
 			return fmt.Errorf("%s: %s is not released: %w", op, e.ID, ErrNotFound)
 		}
-		_, err = tx.Exec("INSERT INTO releases (sha256, entry, active, verdict, reason, who, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		_, err = tx.ExecContext(ctx, "INSERT INTO releases (sha256, entry, active, verdict, reason, who, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			e.SHA256, e.ID, active, e.Verdict.String(), discreet(reason), discreet(who), micros(at))
 		return err
 	})

@@ -21,6 +21,7 @@ type stream struct {
 	open    func(*source) (decoder, error)
 	decoded int64
 	idle    int
+	damage  error // reported once nothing more comes out
 	err     error
 }
 
@@ -33,47 +34,81 @@ const maxIdle = 100
 
 // Read implements io.Reader.
 func (s *stream) Read(p []byte) (n int, err error) {
-	if s.err != nil {
-		return 0, s.err
+	defer func() { s.decoded += int64(n) }()
+	if s.err == nil && s.damage == nil {
+		n, err = s.decode(p)
+		switch err = s.classify(err); {
+		case errors.Is(err, scan.ErrMalformed):
+			s.damage = err
+		case err != nil:
+			s.err = err
+		}
+		if n > 0 || err == nil {
+			return n, s.err
+		}
 	}
-	// A decoder that panics on hostile data has met damage; what it decoded
-	// before must not be lost with it.
+	if s.err == nil {
+		if n = s.salvage(p); n > 0 {
+			return n, nil
+		}
+		s.err = s.damage
+	}
+	return 0, s.err
+}
+
+// decode reads from the decoder. One that panics on hostile data has met
+// damage; what it decoded before must not be lost with it.
+func (s *stream) decode(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.err = scan.Malformed(s.src.offset(), "decoder gave up: %v", r)
-			n, err = 0, s.err
+			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
 		}
 	}()
 	if s.dec == nil {
-		if s.dec, err = s.open(s.src); err != nil {
-			s.err = s.classify(err)
-			return 0, s.err
+		dec, err := s.open(s.src)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // the header is cut off
 		}
+		if err != nil {
+			return 0, err
+		}
+		s.dec = dec
 	}
 	n, err = s.dec.Read(p)
-	s.decoded += int64(n)
-	if n == 0 && err == nil && len(p) > 0 {
-		if s.idle++; s.idle > maxIdle {
-			err = io.ErrNoProgress
-		}
-	} else {
+	if n > 0 || err != nil || len(p) == 0 {
 		s.idle = 0
+	} else if s.idle++; s.idle > maxIdle {
+		err = io.ErrNoProgress
 	}
-	if err != nil {
-		s.err = s.classify(err)
+	return n, err
+}
+
+// salvage takes what a decoder holds back once it has met damage: the LZMA
+// library decodes into its dictionary and reports the damage first. Reading
+// byte by byte, it decodes no further as long as it has any.
+func (s *stream) salvage(p []byte) (n int) {
+	if s.dec == nil {
+		return 0
 	}
-	return n, s.err
+	defer func() { _ = recover() }() // damage all the same
+	for n < len(p) {
+		if m, _ := s.dec.Read(p[n : n+1]); m == 0 {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 func (s *stream) classify(err error) error {
 	var dict *lzma.ErrDictSize
 	switch {
+	case err == nil:
+		return nil
 	case s.src.err != nil:
 		return s.src.err
-	case errors.Is(err, io.EOF) && s.dec != nil:
+	case errors.Is(err, io.EOF):
 		return io.EOF
-	case errors.Is(err, io.EOF): // opening: the header is cut off
-		err = io.ErrUnexpectedEOF
 	case errors.As(err, &dict), errors.Is(err, xz.ErrMemlimit), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return scan.Limit(s.src.offset(), "needs more than %d MiB of dictionary: %w", maxDictionary>>20, err)
 	case errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, xz.ErrOptions):

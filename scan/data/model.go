@@ -24,6 +24,9 @@ func scanSafetensors(ctx context.Context, in *input) error {
 	if err != nil {
 		return err
 	}
+	if len(head) < 8 {
+		return foreign(0, "shorter than a header's length")
+	}
 	n := le.Uint64(head)
 	switch {
 	case n > maxSafetensors:

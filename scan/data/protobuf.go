@@ -104,14 +104,12 @@ func (in *input) protobuf(ctx context.Context) (message, error) {
 		case wireBytes:
 			n := w.uvarint()
 			m.valid = true
-			if tag>>3 == 1 {
+			if tag>>3 == 1 && m.pieces {
 				entries++
-				if m.pieces && !w.piece(n) {
-					m.pieces = false
-				}
-				break
+				m.pieces = w.piece(n)
+			} else {
+				w.skip(n)
 			}
-			w.skip(n)
 		}
 		switch {
 		case errors.Is(w.err, errWire):

@@ -24,7 +24,9 @@ func (m *machine) build() bool {
 	}
 	switch inst.kind() {
 	case kindGlobal:
-		m.out.decide()
+		if m.names.list[inst.index()].proper {
+			m.out.decide()
+		}
 		if !state.empty() {
 			accuse(scan.SeverityMalicious, "it replaces attributes of a class, function or module")
 		}

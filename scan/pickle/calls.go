@@ -74,7 +74,9 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 		m.out.note(note{global: callee.index(), called: true, imp: scan.Import{Module: g.module, Name: g.name, Offset: m.opAt}})
 		return m.push(m.callGlobal(callee.index(), args, kwargs, verb))
 	case kindUnknown, kindObject, kindPersistent:
-		m.out.decide()
+		if m.thread.globals > 0 {
+			m.out.decide()
+		}
 		f := scan.Finding{
 			Rule: "pickle.call", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techExecution,
 			Message: fmt.Sprintf("%s %s, which nobody can name in advance, with %s", verb, m.describe(callee, 2), m.describe(args, 3)),

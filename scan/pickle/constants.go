@@ -229,6 +229,7 @@ func (m *machine) textString(k kind) bool {
 		return m.fail("%s is no string literal", scan.Quote(string(line), 40))
 	}
 	if at != m.opAt+1 {
+		v = str(k, m.opAt, int64(len(text)))
 		v.p = &node{data: bytes.Clone([]byte(text[:min(len(text), longLen)]))}
 	}
 	if strings.HasPrefix(text, "__") {

@@ -93,9 +93,7 @@ func (m *machine) nameLines() (int, bool) {
 	if m.err != nil {
 		return 0, false
 	}
-	if !utf8.ValidString(module) || !utf8.ValidString(name) {
-		return 0, m.fail("a global whose name is not UTF-8")
-	}
+	// Names that are not UTF-8 stop Python 3; Python 2 takes any byte.
 	return m.globalID(module, name)
 }
 

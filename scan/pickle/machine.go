@@ -126,6 +126,9 @@ func (m *machine) run() outcome {
 			if m.err != nil {
 				return failed
 			}
+			if m.frameEnd != 0 && m.pos() > m.frameEnd {
+				m.straddle()
+			}
 			m.stopped = errTruncated
 			return broken
 		}
@@ -543,7 +546,10 @@ func (m *machine) frame() bool {
 	// they go on; Python's own takes what there is.
 	if m.frameEnd != 0 && m.pos() < m.frameEnd {
 		m.straddle()
-		if m.reading != readOn && int64(n) > m.frameEnd-m.pos() {
+		if m.reading != readOn {
+			if int64(n) <= m.frameEnd-m.pos() {
+				return true // all of it is in the loader's buffer
+			}
 			m.seek(m.frameEnd)
 		}
 	}

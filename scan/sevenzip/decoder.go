@@ -105,7 +105,9 @@ type stream struct {
 	sum  uint32 // CRC-32 of what was decoded
 	read int64
 	idle int
-	err  error
+
+	damage error // reported once nothing more comes out
+	err    error
 }
 
 func (d *decoder) open(i int) *stream { return &stream{src: d.src, file: d.files[i]} }
@@ -115,34 +117,69 @@ const maxIdle = 100
 
 // Read implements io.Reader.
 func (s *stream) Read(p []byte) (n int, err error) {
-	if s.err != nil {
-		return 0, s.err
+	defer func() { s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n]) }()
+	if s.err == nil && s.damage == nil {
+		n, err = s.decode(p)
+		s.read += int64(n)
+		switch err = s.classify(err); {
+		case errors.Is(err, scan.ErrMalformed):
+			s.damage = err
+		case err != nil:
+			s.err = err
+		}
+		if n > 0 || err == nil {
+			return n, s.err
+		}
 	}
-	// A decoder that panics on hostile data has met damage; what it decoded
-	// before must not be lost with it.
+	if s.err == nil {
+		if n = s.salvage(p); n > 0 {
+			s.read += int64(n)
+			return n, nil
+		}
+		s.err = s.damage
+	}
+	return 0, s.err
+}
+
+// decode reads from the decoder. One that panics on hostile data has met
+// damage; what it decoded before must not be lost with it.
+func (s *stream) decode(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
 		}
-		s.read += int64(n)
-		s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
-		s.err = s.classify(err)
-		err = s.err
 	}()
 	if s.r == nil {
-		if s.r, err = s.file.Open(); err != nil {
+		r, err := s.file.Open()
+		if err != nil {
 			return 0, err
 		}
+		s.r = r
 	}
 	n, err = s.r.Read(p)
-	if n == 0 && err == nil && len(p) > 0 {
-		if s.idle++; s.idle > maxIdle {
-			err = io.ErrNoProgress
-		}
-	} else {
+	if n > 0 || err != nil || len(p) == 0 {
 		s.idle = 0
+	} else if s.idle++; s.idle > maxIdle {
+		err = io.ErrNoProgress
 	}
 	return n, err
+}
+
+// salvage takes what a decoder holds back once it has met damage: the LZMA
+// library decodes into its dictionary and reports the damage first. Reading
+// byte by byte, it decodes no further as long as it has any.
+func (s *stream) salvage(p []byte) (n int) {
+	if s.r == nil {
+		return 0
+	}
+	defer func() { _ = recover() }() // damage all the same
+	for n < len(p) {
+		if m, _ := s.r.Read(p[n : n+1]); m == 0 {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 func (s *stream) classify(err error) error {

@@ -107,7 +107,7 @@ func TestHostileCost(t *testing.T) {
 		twins.data = short.central.writeCentral(twins.data, uint32(i%2*second), 0)
 	}
 	for name, data := range map[string][]byte{
-		"local signatures in a gap":  append(append(local("a", "b"), strings.Repeat("PK\x03\x04", size/4)...), archive()...),
+		"local signatures in a gap":  one(func(it *item) { it.tail = []byte(strings.Repeat("PK\x03\x04", size/4)) }),
 		"end records in the tail":    append(archive(stored("a", "b")), strings.Repeat("PK\x05\x06", size/4)...),
 		"signatures after a header":  append(headless(streamed(stored("a", ""))), strings.Repeat("PK", size/2)...),
 		"local headers":              []byte(strings.Repeat(string(local("a", "")), size/31)),
@@ -117,9 +117,8 @@ func TestHostileCost(t *testing.T) {
 		s := &sparse{size: int64(len(data)), pieces: map[int64][]byte{0: data}}
 		got := &names{}
 		err := scanner.New().Scan(context.Background(), scan.File{Name: "x", Size: s.size, ReaderAt: s}, got)
-		t.Logf("%s: %d bytes of %d, %d members, %d findings, %v", name, s.read, s.size, len(got.members), len(got.findings), err)
 		if s.read > 24*size {
-			t.Errorf("%s: %d bytes of %d were read", name, s.read, s.size)
+			t.Errorf("%s: %d bytes of %d were read, error %v", name, s.read, s.size, err)
 		}
 	}
 }

@@ -50,6 +50,7 @@ type stream struct {
 	decoded int64
 	sum     uint32 // CRC-32 of what was decoded
 	idle    int
+	damage  error // reported once nothing more comes out
 	err     error
 }
 
@@ -92,49 +93,85 @@ const maxIdle = 100
 
 // Read implements io.Reader.
 func (s *stream) Read(p []byte) (n int, err error) {
-	if s.err != nil {
-		return 0, s.err
+	defer func() {
+		s.decoded += int64(n)
+		s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
+	}()
+	if s.err == nil && s.damage == nil {
+		n, err = s.decode(p)
+		switch err = s.classify(err); {
+		case errors.Is(err, scan.ErrMalformed):
+			s.damage = err
+		case err != nil:
+			s.err = err
+		}
+		if n > 0 || err == nil {
+			return n, s.err
+		}
 	}
-	// A decoder that panics on hostile data has met damage; what it decoded
-	// before must not be lost with it.
+	if s.err == nil {
+		if n = s.salvage(p); n > 0 {
+			return n, nil
+		}
+		s.err = s.damage
+	}
+	return 0, s.err
+}
+
+// decode reads from the decoder. One that panics on hostile data has met
+// damage; what it decoded before must not be lost with it.
+func (s *stream) decode(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.err = scan.Malformed(s.m.data, "decoder gave up: %v", r)
-			n, err = 0, s.err
+			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
 		}
 	}()
 	if s.dec == nil {
-		if s.dec, err = open(s.m, s.in); err != nil {
-			s.err = s.classify(err, true)
-			return 0, s.err
+		dec, err := open(s.m, s.in)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // the header is cut off
 		}
+		if err != nil {
+			return 0, err
+		}
+		s.dec = dec
 	}
 	n, err = s.dec.Read(p)
-	s.decoded += int64(n)
-	s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
-	if n == 0 && err == nil && len(p) > 0 {
-		if s.idle++; s.idle > maxIdle {
-			err = io.ErrNoProgress
-		}
-	} else {
+	if n > 0 || err != nil || len(p) == 0 {
 		s.idle = 0
+	} else if s.idle++; s.idle > maxIdle {
+		err = io.ErrNoProgress
 	}
-	if err != nil {
-		s.err = s.classify(err, false)
-	}
-	return n, s.err
+	return n, err
 }
 
-func (s *stream) classify(err error, opening bool) error {
+// salvage takes what a decoder holds back once it has met damage: the LZMA
+// library decodes into its dictionary and reports the damage first. Reading
+// byte by byte, it decodes no further as long as it has any.
+func (s *stream) salvage(p []byte) (n int) {
+	if s.dec == nil {
+		return 0
+	}
+	defer func() { _ = recover() }() // damage all the same
+	for n < len(p) {
+		if m, _ := s.dec.Read(p[n : n+1]); m == 0 {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func (s *stream) classify(err error) error {
 	off := s.m.data + s.taken()
 	var dict *lzma.ErrDictSize
 	switch {
+	case err == nil:
+		return nil
 	case s.src.err != nil:
 		return s.src.err
-	case errors.Is(err, io.EOF) && !opening:
-		return io.EOF
 	case errors.Is(err, io.EOF):
-		err = io.ErrUnexpectedEOF
+		return io.EOF
 	case errors.As(err, &dict), errors.Is(err, xz.ErrMemlimit), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return scan.Limit(off, "needs more than %d MiB of dictionary: %w", maxDictionary>>20, err)
 	case errors.Is(err, xz.ErrUnsupportedCheck), errors.Is(err, xz.ErrOptions):

@@ -59,22 +59,49 @@ func (a *Assembler) Put() *Assembler {
 	return a
 }
 
-// The opcodes without arguments, by their names in pickletools.
+// Mark pushes a mark, the start of a list of items.
+func (a *Assembler) Mark() *Assembler { return a.op('(') }
 
-func (a *Assembler) Mark() *Assembler         { return a.op('(') }
-func (a *Assembler) Tuple() *Assembler        { return a.op('t') }
-func (a *Assembler) Tuple1() *Assembler       { return a.op(0x85) }
-func (a *Assembler) EmptyTuple() *Assembler   { return a.op(')') }
-func (a *Assembler) EmptyDict() *Assembler    { return a.op('}') }
-func (a *Assembler) EmptyList() *Assembler    { return a.op(']') }
-func (a *Assembler) NewFalse() *Assembler     { return a.op(0x89) }
-func (a *Assembler) Reduce() *Assembler       { return a.op('R') }
-func (a *Assembler) Build() *Assembler        { return a.op('b') }
-func (a *Assembler) SetItem() *Assembler      { return a.op('s') }
-func (a *Assembler) SetItems() *Assembler     { return a.op('u') }
-func (a *Assembler) Appends() *Assembler      { return a.op('e') }
-func (a *Assembler) Pop() *Assembler          { return a.op('0') }
-func (a *Assembler) BinPersID() *Assembler    { return a.op('Q') }
+// Tuple makes a tuple of the items down to the mark.
+func (a *Assembler) Tuple() *Assembler { return a.op('t') }
+
+// Tuple1 makes a tuple of the top of the stack.
+func (a *Assembler) Tuple1() *Assembler { return a.op(0x85) }
+
+// EmptyTuple pushes ().
+func (a *Assembler) EmptyTuple() *Assembler { return a.op(')') }
+
+// EmptyDict pushes {}.
+func (a *Assembler) EmptyDict() *Assembler { return a.op('}') }
+
+// EmptyList pushes [].
+func (a *Assembler) EmptyList() *Assembler { return a.op(']') }
+
+// NewFalse pushes False.
+func (a *Assembler) NewFalse() *Assembler { return a.op(0x89) }
+
+// Reduce calls the callable below with the tuple on top.
+func (a *Assembler) Reduce() *Assembler { return a.op('R') }
+
+// Build sets the state of the object below from the top.
+func (a *Assembler) Build() *Assembler { return a.op('b') }
+
+// SetItem adds the key and value on top to the dict below.
+func (a *Assembler) SetItem() *Assembler { return a.op('s') }
+
+// SetItems adds the keys and values down to the mark to the dict below it.
+func (a *Assembler) SetItems() *Assembler { return a.op('u') }
+
+// Appends adds the items down to the mark to the list below it.
+func (a *Assembler) Appends() *Assembler { return a.op('e') }
+
+// Pop drops the top of the stack.
+func (a *Assembler) Pop() *Assembler { return a.op('0') }
+
+// BinPersID asks the loader for the object with the id on top.
+func (a *Assembler) BinPersID() *Assembler { return a.op('Q') }
+
+// Raw appends bytes as they are, opcodes or not.
 func (a *Assembler) Raw(b ...byte) *Assembler { return a.op(b...) }
 
 // Stop ends the program and returns it.

@@ -29,7 +29,7 @@ func Random(seed uint64, n int) []byte {
 func Floats(seed uint64, n int) []byte {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
-	random := rand.New(rand.NewChaCha8(key))
+	random := rand.New(rand.NewChaCha8(key)) //nolint:gosec // the same numbers every time are wanted
 	b := make([]byte, 0, 4*n)
 	for range n {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(random.Float32()*0.2-0.1))

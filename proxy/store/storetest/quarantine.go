@@ -214,9 +214,15 @@ func release(t *testing.T, open func() Store) {
 		released, now scan.Verdict
 		want          bool
 	}{
-		{scan.Suspicious, scan.Suspicious, true}, {scan.Suspicious, scan.Malicious, false}, {scan.Suspicious, scan.Undetermined, true},
-		{scan.Undetermined, scan.Undetermined, true}, {scan.Undetermined, scan.Suspicious, false}, {scan.Undetermined, scan.Malicious, false},
-		{scan.Malicious, scan.Malicious, true}, {scan.Malicious, scan.Suspicious, true}, {scan.Clean, scan.Undetermined, false},
+		{scan.Suspicious, scan.Suspicious, true},
+		{scan.Suspicious, scan.Malicious, false},
+		{scan.Suspicious, scan.Undetermined, true},
+		{scan.Undetermined, scan.Undetermined, true},
+		{scan.Undetermined, scan.Suspicious, false},
+		{scan.Undetermined, scan.Malicious, false},
+		{scan.Malicious, scan.Malicious, true},
+		{scan.Malicious, scan.Suspicious, true},
+		{scan.Clean, scan.Undetermined, false},
 	} {
 		if got := (store.Release{Verdict: tt.released}).Covers(tt.now); got != tt.want {
 			t.Errorf("released when %v, now %v: covered %v", tt.released, tt.now, got)

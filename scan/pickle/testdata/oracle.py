@@ -6,11 +6,13 @@ and the Python unpickler of this interpreter asked find_class for before they
 stopped. find_class imports nothing: it returns an inert class.
 """
 from __future__ import print_function
-import io, json, pickle, struct, sys
+import io, json, pickle, struct, sys, warnings
+
+warnings.simplefilter("ignore")
 
 try:
     import resource
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
 except Exception:
     pass
 
