@@ -37,7 +37,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // stack is a Hub, the whole proxy and a client, with an inspector that a test
 // controls.
 type stack struct {
-	t         *testing.T
+	t         testing.TB
 	hub       *hubtest.Hub
 	inspector *inspector
 	store     *store.Store
@@ -56,13 +56,14 @@ type stackOptions struct {
 	handshake time.Duration
 	deny      bool
 	blobs     func(*store.Blobs) gate.Blobs
+	inspector gate.Inspector // in place of the one that the test controls
 }
 
 var defaultRules = policy.Rules{
 	Malicious: policy.Block, Suspicious: policy.Quarantine, Undetermined: policy.Quarantine, Clean: policy.Allow,
 }
 
-func newStack(t *testing.T, o stackOptions) *stack {
+func newStack(t testing.TB, o stackOptions) *stack {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -98,9 +99,13 @@ func newStack(t *testing.T, o stackOptions) *stack {
 	if o.blobs != nil {
 		blobs = o.blobs(s.store.Blobs())
 	}
+	var inspect gate.Inspector = s.inspector
+	if o.inspector != nil {
+		inspect = o.inspector
+	}
 	g := gate.New(gate.Options{
 		Transport: up.Transport(),
-		Inspector: s.inspector,
+		Inspector: inspect,
 		Blobs:     blobs,
 		Verdicts:  store.Cached(s.store, 100),
 		Records:   s.store,

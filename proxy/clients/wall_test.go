@@ -168,8 +168,9 @@ func (w *wall) told(r result) {
 // content.
 func (w *wall) absent(content []byte) {
 	w.t.Helper()
-	n := min(32, len(content))
-	pieces := [][]byte{content[:n], content[len(content)/2:][:min(n, len(content)/2)], content[len(content)-n:]}
+	// The first 64 bytes of a zip are those of any other.
+	const n = 32
+	pieces := [][]byte{content[min(64, len(content)-n):][:n], content[(len(content)-n)/2:][:n], content[len(content)-n:]}
 	w.walk(w.dir, func(path string, found []byte) {
 		for _, p := range pieces {
 			if bytes.Contains(found, p) {
