@@ -39,7 +39,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	conn := &conn{Conn: c, buffered: rw.Reader, set: h.conns}
 	if !h.conns.add(conn) {
-		c.Close()
+		_ = c.Close()
 		return nil, nil, net.ErrClosed
 	}
 	return conn, rw, nil
@@ -129,7 +129,7 @@ func (s *connSet) closeAll() {
 	}
 	s.mu.Unlock()
 	for _, c := range open {
-		c.Close()
+		_ = c.Close()
 	}
 }
 
@@ -149,7 +149,7 @@ func (h *handoff) push(c net.Conn) {
 	select {
 	case h.conns <- c:
 	case <-h.closed:
-		c.Close()
+		_ = c.Close()
 	}
 }
 

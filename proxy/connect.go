@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,7 +34,7 @@ func (s *Server) goproxy() http.Handler {
 		return s.Dialer.DialTunnel(r.Context(), addr)
 	}
 	g.ConnectionErrHandler = func(w io.Writer, _ *goproxy.ProxyCtx, err error) {
-		_ = refusal(nil, err).Write(w)
+		_ = refusal(nil, err).Write(w) //nolint:bodyclose // Write closes the body
 	}
 	g.OnRequest().HandleConnectFunc(s.connect)
 	g.OnRequest().DoFunc(s.plain)
@@ -44,7 +45,7 @@ func (s *Server) goproxy() http.Handler {
 func (s *Server) connect(target string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
 	reject := func(err error) (*goproxy.ConnectAction, string) {
 		s.Logger.Info("connect refused", "target", target, "client", ctx.Req.RemoteAddr, "reason", err)
-		ctx.Resp = refusal(ctx.Req, err)
+		ctx.Resp = refusal(ctx.Req, err) //nolint:bodyclose // goproxy writes it and closes its connection
 		return &goproxy.ConnectAction{Action: goproxy.ConnectReject}, target
 	}
 	host, port, err := net.SplitHostPort(target)
@@ -123,7 +124,7 @@ type abortingBody struct{ io.ReadCloser }
 
 func (b abortingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // a body ends with io.EOF itself
+	if err != nil && !errors.Is(err, io.EOF) {
 		panic(http.ErrAbortHandler)
 	}
 	return n, err
@@ -155,7 +156,7 @@ func (s *Server) hijack(r *http.Request, raw net.Conn, target string) {
 		ready, err := s.shake(c)
 		if err != nil {
 			s.Logger.Debug("handshake failed", "target", c.target, "client", r.RemoteAddr, "error", err)
-			c.Close()
+			_ = c.Close()
 			return
 		}
 		s.tunnel.push(ready)

@@ -76,7 +76,9 @@ func TestCachedDownload(t *testing.T) {
 	s.get(base+"m.bin").wants(t, big)
 	s.get(base+"c.json").wants(t, []byte("{}"))
 	for _, c := range []struct{ ask, want string }{
-		{"bytes=0-0", string(big[:1])}, {"bytes=100-199", string(big[100:200])}, {"bytes=-5", string(big[large-5:])},
+		{"bytes=0-0", string(big[:1])},
+		{"bytes=100-199", string(big[100:200])},
+		{"bytes=-5", string(big[large-5:])},
 		{fmt.Sprintf("bytes=%d-%d", large-10, large+10), string(big[large-10:])},
 	} {
 		if r := s.get(base+"m.bin", "Range", c.ask); r.StatusCode != 206 || string(r.body) != c.want {

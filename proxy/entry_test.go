@@ -36,9 +36,19 @@ func TestConnectRefused(t *testing.T) {
 		target string
 		status int
 	}{
-		{"huggingface.co", 400}, {"huggingface.co:", 400}, {"huggingface.co:0", 400}, {"huggingface.co:99999", 400},
-		{":443", 400}, {"huggingface.co:25", 403}, {"127.0.0.1:443", 403}, {"[::1]:443", 403}, {"localhost:443", 403},
-		{"169.254.169.254:80", 403}, {"10.0.0.1:443", 403}, {"2130706433:443", 403}, {"0x7f.1:443", 403},
+		{"huggingface.co", 400},
+		{"huggingface.co:", 400},
+		{"huggingface.co:0", 400},
+		{"huggingface.co:99999", 400},
+		{":443", 400},
+		{"huggingface.co:25", 403},
+		{"127.0.0.1:443", 403},
+		{"[::1]:443", 403},
+		{"localhost:443", 403},
+		{"169.254.169.254:80", 403},
+		{"10.0.0.1:443", 403},
+		{"2130706433:443", 403},
+		{"0x7f.1:443", 403},
 		{"example.com:443", 403},                 // other_hosts: deny
 		{"huggingface.co.evil.example:443", 403}, // only looks like the Hub
 		{"nothuggingface.co:443", 403},

@@ -24,7 +24,7 @@ var (
 	errMisdirected = errors.New("host does not match the tunnel")
 	errHostDenied  = errors.New("host is not allowed")
 	errNotCovered  = errors.New("this way of fetching can not be inspected")
-	errXet         = errors.New(hub.XetRefusal)
+	errXet         = errors.New("this is a Xet transfer")
 	errAnswer      = errors.New("the Hub's answer could not be read")
 )
 
@@ -47,7 +47,7 @@ var faults = []fault{
 	{errHostDenied, http.StatusForbidden, "ModelwallHostDenied", "Modelwall does not connect to this host", true},
 	{upstream.ErrForbidden, http.StatusForbidden, "ModelwallHostDenied", "Modelwall does not connect to this address", true},
 	{upstream.ErrParent, http.StatusBadGateway, "ModelwallParentProxy", "The parent proxy (upstream.proxy) does not let Modelwall through", false},
-	{errXet, http.StatusForbidden, "ModelwallXetRefused", "Modelwall can not inspect Xet transfers", true},
+	{errXet, http.StatusForbidden, "ModelwallXetRefused", hub.XetRefusal, false},
 	{errNotCovered, http.StatusForbidden, "ModelwallNotCovered", "Modelwall refuses what it can not inspect", true},
 	{gate.ErrRedirect, http.StatusBadGateway, "ModelwallRedirect", "Modelwall does not follow the Hub there", true},
 	{fetch.ErrMismatch, http.StatusBadGateway, "ModelwallContentMismatch", "The content is not what the Hub announced; nothing was kept, try again", true},

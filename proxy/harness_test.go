@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -258,7 +259,7 @@ func (i *inspector) Inspect(ctx context.Context, f scan.File) (scan.Report, erro
 		}
 	}
 	head := make([]byte, min(f.Size, 64))
-	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
+	if _, err := f.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return scan.Report{}, err
 	}
 	report := func(v scan.Verdict, s scan.Severity) (scan.Report, error) {

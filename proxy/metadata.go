@@ -21,8 +21,8 @@ const maxJSON = 64 << 20
 func cleanBody(req hub.Request, resp *http.Response) error {
 	// Clients read these as JSON whatever their media type.
 	listing := req.Kind == hub.Info || req.Kind == hub.Tree || req.Kind == hub.PathsInfo
-	success := resp.StatusCode < 300
-	if resp.Request.Method == http.MethodHead || mediaType(resp.Header) != "application/json" && !(listing && success) {
+	isJSON := mediaType(resp.Header) == "application/json" || listing && resp.StatusCode < 300
+	if resp.Request.Method == http.MethodHead || !isJSON {
 		return nil
 	}
 	body, err := readAll(resp.Body, maxJSON)

@@ -92,7 +92,8 @@ func (s *stack) batch(repo, oid string, size int) (object struct {
 		Code    int
 		Message string
 	}
-}, transfer string) {
+}, transfer string,
+) {
 	s.t.Helper()
 	body := fmt.Sprintf(`{"operation":"download","transfers":["xet","basic"],"objects":[{"oid":%q,"size":%d}]}`, oid, size)
 	resp, err := s.client.Post("https://huggingface.co/"+repo+".git/info/lfs/objects/batch", "application/vnd.git-lfs+json", strings.NewReader(body))

@@ -15,6 +15,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -141,7 +142,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.conns.closeAll()
 	s.shakes.Wait()
 	for ; running > 0; running-- {
-		<-errs
+		failure = cmp.Or(failure, <-errs)
 	}
 	if errors.Is(failure, http.ErrServerClosed) {
 		return nil

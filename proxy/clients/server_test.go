@@ -21,7 +21,7 @@ type server struct {
 	stopped bool
 }
 
-// serve starts the product and waits until it listens.
+// serve starts the product and waits until it listens. The caller ends it.
 func serve(t *testing.T, config string) *server {
 	t.Helper()
 	s := &server{t: t, ended: make(chan struct{})}
@@ -41,7 +41,6 @@ func serve(t *testing.T, config string) *server {
 		s.read(stderr, listening)
 		s.cmd.Wait()
 	}()
-	t.Cleanup(func() { s.cmd.Process.Kill(); <-s.ended })
 	s.addr = <-listening
 	if s.addr == "" {
 		<-s.ended
@@ -65,11 +64,8 @@ func (s *server) read(stderr io.Reader, listening chan<- string) {
 
 // kill ends the process as a power cut would.
 func (s *server) kill() {
-	s.t.Helper()
 	s.stopped = true
-	if err := s.cmd.Process.Kill(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.cmd.Process.Kill()
 	<-s.ended
 }
 

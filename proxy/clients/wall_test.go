@@ -35,6 +35,12 @@ const patience = 2 * time.Minute
 // newWall starts a Hub with repos and the product.
 func newWall(t *testing.T, repos ...hubtest.Repo) *wall {
 	t.Helper()
+	return newWallWith(t, "", repos...)
+}
+
+// newWallWith is newWall with more lines of configuration.
+func newWallWith(t *testing.T, settings string, repos ...hubtest.Repo) *wall {
+	t.Helper()
 	hub, err := hubtest.Start(hubtest.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -59,9 +65,10 @@ admin: {listen: ""}
 data_dir: %q
 upstream: {proxy: %q, ca_file: %q}
 log: {format: json, level: debug}
-`, w.data, hub.ProxyURL(), hub.CAFile()))
-	w.start()
+%s
+`, w.data, hub.ProxyURL(), hub.CAFile(), settings))
 	t.Cleanup(w.verify)
+	w.start()
 	return w
 }
 
@@ -107,6 +114,23 @@ func (w *wall) runIn(dir, name string, args ...string) result {
 	cmd := w.command(dir, name, args...)
 	out, err := cmd.CombinedOutput()
 	return result{exitCode(w.t, err), string(out)}
+}
+
+// begin runs a client beside the test.
+func (w *wall) begin(name string, args ...string) <-chan result {
+	w.t.Helper()
+	cmd := w.command(w.dir, name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	ended := make(chan result, 1)
+	go func() {
+		_ = cmd.Wait() // its code says it all
+		ended <- result{cmd.ProcessState.ExitCode(), out.String()}
+	}()
+	return ended
 }
 
 // command is a client that the caller starts.
@@ -210,8 +234,12 @@ func (w *wall) cdn() (n int64) {
 	return n
 }
 
-// verify ends the server and checks what must hold after every test.
+// verify ends the server, whatever state it is in, and checks what must hold after every test.
 func (w *wall) verify() {
+	if w.server == nil {
+		return // it did not start
+	}
+	defer w.server.kill()
 	if !w.server.stopped {
 		w.server.terminate()
 		w.server.wait()

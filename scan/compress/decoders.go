@@ -44,29 +44,37 @@ func openGzip(src *source) (decoder, error) {
 }
 
 func (d *gzipDecoder) Read(p []byte) (int, error) {
-	n, err := d.z.Read(p)
-	if !errors.Is(err, io.EOF) {
-		return n, err
+	for {
+		n, err := d.z.Read(p)
+		if !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if err := d.next(); err != nil || n > 0 {
+			return n, err
+		}
 	}
+}
+
+// next goes to the next member; io.EOF says that there is none.
+func (d *gzipDecoder) next() error {
 	d.tail = d.src.offset()
 	if err := d.src.skipZeros(); err != nil {
-		return n, err
+		return err
 	}
 	magic, err := d.src.peek(2)
 	if err != nil {
-		return n, err
+		return err
 	}
 	if string(magic) != "\x1f\x8b" {
-		return n, io.EOF
+		return io.EOF
 	}
-	if err := d.z.Reset(d.src); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return n, err
+	if err := d.z.Reset(d.src); errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	} else if err != nil {
+		return err
 	}
 	d.z.Multistream(false)
-	return n, nil
+	return nil
 }
 
 func (d *gzipDecoder) end() int64 { return d.tail }
@@ -117,26 +125,34 @@ func openXZ(src *source) (decoder, error) {
 }
 
 func (d *xzDecoder) Read(p []byte) (int, error) {
-	n, err := d.z.Read(p)
-	if !errors.Is(err, io.EOF) {
-		return n, err
-	}
-	switch err := d.z.Reset(nil); {
-	case err == nil:
-		d.z.Multistream(false)
-		return n, nil
-	case errors.Is(err, io.EOF):
-		d.tail = d.src.offset()
-		return n, io.EOF
-	case d.src.err != nil:
-		return n, d.src.err
-	default:
-		d.tail, err = d.lastFooter()
-		if err != nil {
+	for {
+		n, err := d.z.Read(p)
+		if !errors.Is(err, io.EOF) {
 			return n, err
 		}
-		return n, io.EOF
+		if err := d.next(); err != nil || n > 0 {
+			return n, err
+		}
 	}
+}
+
+// next goes to the next stream; io.EOF says that there is none.
+func (d *xzDecoder) next() error {
+	err := d.z.Reset(nil)
+	switch {
+	case err == nil:
+		d.z.Multistream(false)
+		return nil
+	case d.src.err != nil:
+		return d.src.err
+	case errors.Is(err, io.EOF):
+		d.tail = d.src.offset()
+		return io.EOF
+	}
+	if d.tail, err = d.lastFooter(); err != nil {
+		return err
+	}
+	return io.EOF
 }
 
 func (d *xzDecoder) end() int64 { return d.tail }

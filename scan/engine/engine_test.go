@@ -217,8 +217,10 @@ func TestBudgets(t *testing.T) {
 }
 
 func TestRatioCountsOnlyPastTheFloor(t *testing.T) {
-	leaf := fake{name: "leaf", match: func(p scan.Probe) bool { return len(p.Head) > 0 && p.Head[0] == 0 },
-		scan: func(context.Context, scan.File, scan.Sink) error { return nil }}
+	leaf := fake{
+		name: "leaf", match: func(p scan.Probe) bool { return len(p.Head) > 0 && p.Head[0] == 0 },
+		scan: func(context.Context, scan.File, scan.Sink) error { return nil },
+	}
 	for _, c := range []struct {
 		size int
 		want scan.Verdict

@@ -43,7 +43,7 @@ func (s *sink) Member(ctx context.Context, m scan.Member) error {
 	f := scan.File{Name: m.Name, Member: join(s.file.Member, m.Name), Size: m.Size, ReaderAt: m.At}
 	if m.Stream != nil {
 		spooled, err := in.spool(m)
-		defer spooled.Close()
+		defer spooled.close()
 		f.Size, f.ReaderAt = spooled.size, spooled
 		if err != nil {
 			in.problem(f.Member, "", err)

@@ -84,10 +84,12 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Close frees the temporary file, if there is one.
-func (s *spool) Close() error {
+// close frees the temporary file, if there is one. A file that stays behind
+// costs space and nothing else.
+func (s *spool) close() {
 	if s.file == nil {
-		return nil
+		return
 	}
-	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	s.file.Close()
+	_ = os.Remove(s.file.Name())
 }

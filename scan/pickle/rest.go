@@ -123,7 +123,7 @@ func (f *search) next(at int64) (int64, error) {
 	size := f.s.file.Size
 	for at < size {
 		end := f.base + int64(len(f.buf))
-		if f.base < 0 || at < f.base || at >= end || end < size && end-at < searchOverlap {
+		if f.base < 0 || at < f.base || at >= end || end < size && end-at <= searchOverlap {
 			if err := f.read(at); err != nil {
 				return size, err
 			}

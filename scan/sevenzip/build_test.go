@@ -31,6 +31,7 @@ type build struct {
 	sums    bool   // checksums of the files
 	badSum  bool
 	count   int // number of files, instead of the right one
+	unnamed int // files at the end that are not listed
 }
 
 func number(b []byte, v uint64) []byte {
@@ -151,6 +152,7 @@ func (a build) write(t testing.TB) []byte {
 
 func (a build) files(h []byte) []byte {
 	h = append(h, 0x05)
+	a.entries = a.entries[:len(a.entries)-a.unnamed]
 	n := len(a.entries) + a.extra
 	if a.count > 0 {
 		n = a.count
@@ -204,4 +206,16 @@ func seal(packed, h []byte) []byte {
 	b := append([]byte("7z\xbc\xaf\x27\x1c\x00\x04"), le.AppendUint32(nil, crc32.ChecksumIEEE(rest))...)
 	b = append(b, rest...)
 	return append(append(b, packed...), h...)
+}
+
+// mixed has an encrypted folder and a plain one.
+func mixed() []byte {
+	h := []byte{0x01, 0x04, 0x06, 0, 2, 0x09, 16, 5, 0}        // two packed streams
+	h = append(h, 0x07, 0x0b, 2, 0)                            // two folders
+	h = append(h, 1, 0x24, 0x06, 0xf1, 0x07, 0x01, 2, 0x53, 7) // AES
+	h = append(h, 1, 1, 0)                                     // copy
+	h = append(h, 0x0c, 12, 5, 0, 0)                           // unpacked sizes
+	names := "\x00s\x00e\x00c\x00\x00\x00p\x00\x00\x00"        // "sec", "p"
+	h = append(append(h, 0x05, 2, 0x11, byte(len(names))), names...)
+	return seal([]byte("0123456789abcdefplain"), append(h, 0, 0))
 }

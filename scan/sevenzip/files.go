@@ -16,54 +16,60 @@ func quote(name string) string { return scan.Quote(name, 120) }
 
 // files hands over every file of h.
 func (a *archive) files(ctx context.Context, h *header, packedEnd int64) error {
-	st := h.streams
-	// Folders that can not be decoded are replaced by nothing; the files cut
-	// from them stay in the count.
-	var ok streams
-	ok.packPos, ok.packSizes = st.packPos, nil
-	why := make([]error, len(st.folders))
-	inputs := st.packSizes
-	at := make([]int, len(st.folders)) // where a folder's files begin in ok
-	n := 0
-	packed := make([]int64, len(st.folders))
-	for i := range st.folders {
-		f := &st.folders[i]
-		if len(f.packed) > len(inputs) {
-			return scan.Malformed(packedEnd, "a folder takes more packed streams than there are")
-		}
-		mine := inputs[:len(f.packed)]
-		inputs = inputs[len(f.packed):]
-		for _, size := range mine {
-			packed[i] += int64(min(size, uint64(a.size)))
-		}
-		if f.encrypted() {
-			why[i] = errEncrypted
-		} else if err := f.decodable(); err != nil {
-			why[i] = err
-		}
-		at[i] = n
-		if why[i] != nil {
-			f = &folder{coders: []coder{{id: coderCopy, in: 1, out: 1}}, packed: []uint64{0}, sizes: []uint64{sum(mine)}}
-			mine = []uint64{sum(mine)}
-			ok.cut = append(ok.cut, nil)
-		} else {
-			ok.cut = append(ok.cut, st.cut[i])
-			n += len(st.cut[i])
-		}
-		ok.folders = append(ok.folders, *f)
-		ok.packSizes = append(ok.packSizes, mine...)
+	p, readable, n, err := a.plan(h.streams, packedEnd)
+	if err != nil {
+		return err
 	}
 	d := &decoder{src: a.r}
 	if n > 0 {
-		var err error
-		if d, err = a.decoder(&ok, packedEnd); err != nil {
+		if d, err = a.decoder(readable, packedEnd); err != nil {
 			return err
 		}
 		if len(d.files) != n {
 			return scan.Malformed(packedEnd, "the list of files names %d, %d were found", n, len(d.files))
 		}
 	}
-	return a.deliver(ctx, h, d, plan{why: why, at: at, packed: packed})
+	return a.deliver(ctx, h, d, p)
+}
+
+// plan says for each folder why it is not decoded, where its files begin among
+// the decoded ones, and how many packed bytes it has.
+type plan struct {
+	why    []error
+	at     []int
+	packed []int64
+}
+
+// plan sorts out the folders that can not be decoded. In the streams that it
+// returns these copy their bytes and hold no files; the others hold n.
+func (a *archive) plan(st *streams, packedEnd int64) (p plan, readable *streams, n int, err error) {
+	readable = &streams{packPos: st.packPos}
+	inputs := st.packSizes
+	for i := range st.folders {
+		f := &st.folders[i]
+		if len(f.packed) > len(inputs) {
+			return p, nil, 0, scan.Malformed(packedEnd, "a folder takes more packed streams than there are")
+		}
+		mine := inputs[:len(f.packed)]
+		inputs = inputs[len(f.packed):]
+		why := f.decodable()
+		if f.encrypted() {
+			why = errEncrypted
+		}
+		p.why = append(p.why, why)
+		p.at = append(p.at, n)
+		p.packed = append(p.packed, int64(min(sum(mine), uint64(a.size))))
+		cut := st.cut[i]
+		if why != nil {
+			f = &folder{coders: []coder{{id: coderCopy, in: 1, out: 1}}, packed: []uint64{0}, sizes: []uint64{sum(mine)}}
+			mine, cut = f.sizes, nil
+		}
+		n += len(cut)
+		readable.folders = append(readable.folders, *f)
+		readable.packSizes = append(readable.packSizes, mine...)
+		readable.cut = append(readable.cut, cut)
+	}
+	return p, readable, n, nil
 }
 
 var errEncrypted = errors.New("encrypted")
@@ -74,14 +80,6 @@ func sum(sizes []uint64) uint64 {
 		n += min(s, 1<<62/uint64(len(sizes)))
 	}
 	return n
-}
-
-// plan says for each folder why it is not decoded, where its files begin among
-// the decoded ones, and how many packed bytes it has.
-type plan struct {
-	why    []error
-	at     []int
-	packed []int64
 }
 
 // deliver hands over the files in the order of the list, which is that of the
@@ -123,13 +121,27 @@ func (a *archive) deliver(ctx context.Context, h *header, d *decoder, p plan) er
 		in++
 		index++
 	}
-	// Streams that no file names are decoded by nobody, but they are there.
-	for folder < len(st.cut) && in >= len(st.cut[folder]) {
-		folder, in = folder+1, 0
-	}
-	if folder < len(st.cut) {
-		a.finding("sevenzip.hidden", scan.SeveritySuspicious, "archive-confusion", "there are more streams than files")
-		a.unexamined("streams without a file")
+	return a.unnamed(ctx, st, d, p, folder, in, index)
+}
+
+// unnamed hands over the streams that no file names. No tool unpacks them, but
+// they are there.
+func (a *archive) unnamed(ctx context.Context, st *streams, d *decoder, p plan, folder, in, index int) error {
+	f := &file{name: "(stream without a name)"}
+	for ; folder < len(st.cut); folder, in = folder+1, 0 {
+		for ; in < len(st.cut[folder]); in, index = in+1, index+1 {
+			a.finding("sevenzip.hidden", scan.SeveritySuspicious, "archive-confusion", "there are more streams than files")
+			if why := p.why[folder]; why != nil {
+				a.unreadable(f.name, why)
+				continue
+			}
+			err := a.deliverOne(ctx, f, d.open(p.at[folder]+in), st.crcs[index], p.packed[folder])
+			if errors.Is(err, errStopped) {
+				p.why[folder] = err
+			} else if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -40,6 +40,9 @@ func (w *walk) reconcile(ctx context.Context, d *directory) ([]member, error) {
 				quote(e.name)+" overlaps another member: the same bytes expand several times")
 		}
 		reached = max(reached, l.data+e.packed)
+		if l.off < d.start && reached > d.start {
+			w.finding("zip.overlap", scan.SeveritySuspicious, "archive-confusion", l.off, quote(e.name)+" reaches into the central directory")
+		}
 		if l.valid {
 			w.compare(e, &l)
 		} else {

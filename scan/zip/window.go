@@ -22,6 +22,9 @@ const ahead = 1 << 10
 // valid until the next call.
 func (w *window) upTo(off int64, n int) ([]byte, error) {
 	n = int(max(0, min(int64(n), w.f.Size-off)))
+	if n == 0 {
+		return nil, nil
+	}
 	if off < w.off || off+int64(n) > w.off+int64(len(w.buf)) {
 		if err := w.load(off, n); err != nil {
 			return nil, err

@@ -97,6 +97,7 @@ func samples(t testing.TB) []sample {
 		{"entry count wrong", counted(2, stored("a.bin", hello)), "zip.directory", sus, nil, only},
 		{"entry count zero", counted(0, stored("a.bin", hello)), "zip.directory", sus, nil, only},
 		{"same local header twice", overlapping(2, hello), "zip.overlap", sus, nil, map[string]string{"m0": hello, "m1": hello}},
+		{"reaches into the directory", one(func(it *item) { it.local.packed, it.local.size, it.central.packed, it.central.size = 20, 20, 20, 20 }), "zip.overlap", sus, nil, nil},
 		{"bomb of overlaps", overlapping(2000, strings.Repeat("x", 2000)), "zip.overlap", sus, scan.ErrLimit, nil},
 		{"no signature on the local header", badSignature(), "zip.local", sus, nil, only},
 		{"local header beyond the end", one(func(it *item) { at := uint32(1 << 30); it.at = &at }), "zip.broken", sus, scan.ErrMalformed, nil},
