@@ -83,6 +83,11 @@ func TestCurlParallel(t *testing.T) {
 	if n := w.cdn(); n >= 2*int64(len(weights.content)) {
 		t.Errorf("the Hub sent %d bytes of content for %d", n, len(weights.content))
 	}
+	w.server.terminate()
+	w.server.wait()
+	if n := len(w.server.downloads()); n != len(results) {
+		t.Errorf("%d downloads are in the log, want %d", n, len(results))
+	}
 }
 
 func TestCurlGated(t *testing.T) {
@@ -118,8 +123,12 @@ func TestCurlMalicious(t *testing.T) {
 		args []string
 	}
 	ways := []way{
-		{"plain", nil}, {"HTTP/1.1", []string{"--http1.1"}}, {"compressed", []string{"--compressed"}},
-		{"start", []string{"-r", "0-9999"}}, {"end", []string{"-r", "-32"}}, {"resume", []string{"-C", "100"}},
+		{"plain", nil},
+		{"HTTP/1.1", []string{"--http1.1"}},
+		{"compressed", []string{"--compressed"}},
+		{"start", []string{"-r", "0-9999"}},
+		{"end", []string{"-r", "-32"}},
+		{"resume", []string{"-C", "100"}},
 	}
 	repo := pickles()
 	fresh := map[string]file{}

@@ -42,7 +42,7 @@ func TestLateVerdict(t *testing.T) {
 					return
 				}
 				w.refused(r, content)
-				if tool != "wget" { // which tries again by itself
+				if c.tool != "wget" { // which tries again by itself
 					r = w.run(tool, args...)
 					w.refused(r, content)
 				}

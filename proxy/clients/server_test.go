@@ -94,7 +94,7 @@ func (s *server) wait() {
 
 // download is what these tests look at of a download's log record.
 type download struct {
-	Msg, Path, SHA256, Decision, Cache, Verdict string
+	Msg, Path, Verdict, Decision string
 }
 
 // downloads are the records of the log, once the server has ended.

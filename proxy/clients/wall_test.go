@@ -257,6 +257,11 @@ func (w *wall) verify() {
 			w.t.Errorf("a token is in the log: %s", line)
 		}
 	}
+	for _, d := range w.server.downloads() {
+		if (d.Verdict == "malicious") != (d.Decision == "block") {
+			w.t.Errorf("the record of %s has verdict %s and decision %s", d.Path, d.Verdict, d.Decision)
+		}
+	}
 	w.walk(w.data, func(path string, content []byte) {
 		if bytes.Contains(content, []byte(alice)) {
 			w.t.Errorf("a token is in %s", path)

@@ -32,13 +32,11 @@ import (
 	"modelwall/scan"
 )
 
-// maxDictionary is the most memory, in bytes, that a stream's header may make
-// a decoder reserve. It covers every preset of the usual tools but the longest
-// windows of zstd --ultra and --long.
-const maxDictionary = 64 << 20
-
 // Scanner inspects one wrapper format.
-type Scanner struct{ format format }
+type Scanner struct {
+	format format
+	pool   pool
+}
 
 // format is one row of the table of wrappers.
 type format struct {
@@ -71,7 +69,7 @@ func New() []scan.Scanner {
 	}
 	scanners := make([]scan.Scanner, len(formats))
 	for i, f := range formats {
-		scanners[i] = &Scanner{f}
+		scanners[i] = &Scanner{format: f}
 	}
 	return scanners
 }
@@ -96,7 +94,8 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 			return err
 		}
 	}
-	st := newStream(f, s.format.open)
+	st := s.stream(f)
+	defer st.close()
 	if err := sink.Member(ctx, scan.Member{Stream: st, Packed: f.Size}); err != nil {
 		return err
 	}
@@ -125,7 +124,8 @@ const proof = 512
 // stream that breaks before it has proved itself is not of this format, yet
 // what it decoded to is handed over: it may be all that an attacker needs.
 func (s *Scanner) confirm(ctx context.Context, f scan.File, sink scan.Sink) error {
-	st := newStream(f, s.format.open)
+	st := s.stream(f)
+	defer st.close()
 	head, err := io.ReadAll(io.LimitReader(st, proof))
 	switch {
 	case err == nil, len(head) == proof, errors.Is(err, io.ErrUnexpectedEOF):

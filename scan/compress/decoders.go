@@ -116,7 +116,7 @@ type xzDecoder struct {
 }
 
 func openXZ(src *source) (decoder, error) {
-	z, err := xz.NewReader(src, maxDictionary)
+	z, err := src.pool.openXZ(src)
 	if err != nil {
 		return nil, err
 	}
@@ -287,8 +287,7 @@ type zstdDecoder struct {
 }
 
 func openZstd(src *source) (decoder, error) {
-	z, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxDictionary))
+	z, err := src.pool.openZstd(src)
 	if err != nil {
 		return nil, err
 	}

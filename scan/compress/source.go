@@ -13,6 +13,7 @@ import (
 // file.
 type source struct {
 	f       scan.File
+	pool    *pool
 	next    int64 // offset of the next read from f
 	buf     []byte
 	backing []byte
@@ -37,7 +38,7 @@ func (s *source) fill() error {
 		return io.EOF
 	}
 	if s.backing == nil {
-		s.backing = make([]byte, sourceBuffer)
+		s.backing = make([]byte, min(sourceBuffer, left))
 	}
 	want := min(left, int64(len(s.backing)))
 	n, err := s.f.ReadAt(s.backing[:want], s.next)

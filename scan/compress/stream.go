@@ -25,8 +25,18 @@ type stream struct {
 	err     error
 }
 
-func newStream(f scan.File, open func(*source) (decoder, error)) *stream {
-	return &stream{src: &source{f: f}, open: open}
+func (s *Scanner) stream(f scan.File) *stream {
+	return &stream{src: &source{f: f, pool: &s.pool}, open: s.format.open}
+}
+
+// close gives the decoder back. The stream must not be read after it.
+func (s *stream) close() {
+	switch d := s.dec.(type) {
+	case *xzDecoder:
+		s.src.pool.keep(d.z)
+	case *zstdDecoder:
+		s.src.pool.keep(d.Decoder)
+	}
 }
 
 // maxIdle is how often in a row a decoder may answer with nothing.
@@ -61,6 +71,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 func (s *stream) decode(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			s.dec = nil // not to be used again
 			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
 		}
 	}()
@@ -90,7 +101,11 @@ func (s *stream) salvage(p []byte) (n int) {
 	if s.dec == nil {
 		return 0
 	}
-	defer func() { _ = recover() }() // damage all the same
+	defer func() {
+		if recover() != nil { // damage all the same
+			s.dec = nil
+		}
+	}()
 	for n < len(p) {
 		if m, _ := s.dec.Read(p[n : n+1]); m == 0 {
 			break

@@ -30,6 +30,9 @@ func BenchmarkOpcodeDense(b *testing.B) {
 	var s strings.Builder
 	s.WriteString(proto(4) + "]\x94(")
 	for i := range 100_000 {
+		if i%1000 == 0 && i > 0 {
+			s.WriteString("e(") // picklers write batches
+		}
 		s.WriteString("}\x94(")
 		s.WriteString(sbu(fmt.Sprintf("key%d", i)) + "\x94K\x01")
 		s.WriteString(sbu("value") + "\x94]\x94(K\x01K\x02M\x00\x10G\x00\x00\x00\x00\x00\x00\x00\x00e")

@@ -47,6 +47,8 @@ func (m *machine) build() bool {
 				inst.p = &node{}
 			}
 			inst.p.state = state
+		} else {
+			m.release(state)
 		}
 		if g.use == useArray {
 			return m.rawArray(*inst)

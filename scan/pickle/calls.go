@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"fmt"
+	"strings"
 
 	"modelwall/scan"
 )
@@ -47,7 +48,7 @@ func (m *machine) inst() bool {
 	}
 	class := m.imported(id)
 	items, ok := m.sinceMark()
-	return ok && m.call(class, value{uint64(kindTuple), filled(items)}, value{}, verbCalls)
+	return ok && m.call(class, m.filled(kindTuple, items), value{}, verbCalls)
 }
 
 // obj executes OBJ.
@@ -60,7 +61,7 @@ func (m *machine) obj() bool {
 		return m.fail("OBJ without a class")
 	}
 	class := items[0]
-	return m.call(class, value{uint64(kindTuple), filled(items[1:])}, value{}, verbCalls)
+	return m.call(class, m.filled(kindTuple, items[1:]), value{}, verbCalls)
 }
 
 // call pushes what calling callee gives.
@@ -72,7 +73,11 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 			m.out.decide()
 		}
 		m.out.note(note{global: callee.index(), called: true, imp: scan.Import{Module: g.module, Name: g.name, Offset: m.opAt}})
-		return m.push(m.callGlobal(callee.index(), args, kwargs, verb))
+		result := m.callGlobal(callee.index(), args, kwargs, verb)
+		if result.p == nil {
+			m.release(args)
+		}
+		return m.push(result)
 	case kindUnknown, kindObject, kindPersistent:
 		if m.thread.globals > 0 {
 			m.out.decide()
@@ -93,7 +98,10 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 // callGlobal judges a call and returns its result.
 func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 	g := m.names.list[id]
-	result := object(id, args)
+	result := indexed(kindObject, id)
+	if g.use == useDtype && args.p != nil {
+		result.p = &node{items: args.p.items, size: args.p.size}
+	}
 	accuse := func(s scan.Severity, why string) {
 		m.out.finding(scan.Finding{
 			Rule: "pickle.call", Severity: s, Offset: m.opAt, Technique: techExecution,
@@ -130,7 +138,7 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		accuse(scan.SeveritySuspicious, "it is harmless as data, and nothing needs to call it")
 		return result
 	case useState, useArray:
-		if !args.empty() || kwargs.w != 0 && !kwargs.empty() {
+		if (!args.empty() || kwargs.w != 0 && !kwargs.empty()) && !m.enumMember(g, items, whole) {
 			accuse(scan.SeveritySuspicious, "its instances are made without arguments")
 		}
 		return result
@@ -184,6 +192,28 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 	return result
 }
 
+// enumMember reports whether a call is how pickles spell the member of an
+// enumeration: a class with the name of one, with a short constant.
+func (m *machine) enumMember(g global, items []value, whole bool) bool {
+	if g.use != useState || !whole || len(items) != 1 {
+		return false
+	}
+	enum := false
+	for _, end := range []string{"Strategy", "Type", "Types", "Mode", "Format", "Method", "Option", "Names",
+		"Backend", "Scheduler", "Status", "Stage", "Level", "Kind", "Policy", "Enum", "Precision", "Side",
+		"Samplers", "Fn", "Reduction", "Interpolation"} {
+		enum = enum || strings.HasSuffix(g.name, end)
+	}
+	if !enum {
+		return false
+	}
+	if items[0].kind() == kindInt || items[0].kind() == kindBool {
+		return true
+	}
+	text, ok := m.text(items[0], 64)
+	return ok && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") == ""
+}
+
 func first(items []value) value {
 	if len(items) == 0 {
 		return plain(kindUnknown)
@@ -197,7 +227,7 @@ func (m *machine) listed(v value) bool {
 		return false
 	}
 	switch u := m.names.list[v.index()].use; u {
-	case useGetattr, usePartial, useApply, useLoader, useCodec, useAlloc, useOfClass:
+	case useGetattr, usePartial, useApply, useLoader, useCodec, useOfClass:
 		return false
 	default:
 		return u.allowed()

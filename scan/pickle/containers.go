@@ -37,7 +37,7 @@ func (m *machine) gather(k kind) bool {
 		if len(items)%2 != 0 {
 			return m.fail("DICT of an odd number of values")
 		}
-		d := value{uint64(kindDict), &node{}}
+		d := m.container(kindDict)
 		m.fillDict(d.p, items)
 		return m.push(d)
 	}
@@ -45,7 +45,7 @@ func (m *machine) gather(k kind) bool {
 }
 
 func (m *machine) made(k kind, items []value) value {
-	v := value{uint64(k), filled(items)}
+	v := m.filled(k, items)
 	m.weigh(v.p)
 	return v
 }
@@ -82,11 +82,9 @@ func (m *machine) fillDict(n *node, items []value) {
 		}
 		if items[i].p == n || items[i+1].p == n {
 			m.selfish()
-			continue
 		}
-		n.add(items[i])
-		n.add(items[i+1])
 	}
+	m.add(n, items[:len(items)&^1])
 	m.weigh(n)
 }
 
@@ -105,7 +103,7 @@ func (m *machine) insert(items []value, pairs bool) bool {
 			}
 			return true
 		}
-		if v.p == nil {
+		if v.p == nil || m.aside && v.p.pinned {
 			return true
 		}
 		if v.kind() == kindDict {
@@ -118,10 +116,9 @@ func (m *machine) insert(items []value, pairs bool) bool {
 		for _, item := range items {
 			if item.p == v.p {
 				m.selfish()
-				continue
 			}
-			v.p.add(item)
 		}
+		m.add(v.p, items)
 		m.weigh(v.p)
 		return true
 	case kindObject:

@@ -41,7 +41,8 @@ func elementSize(class string) int64 {
 // or for ('module', class, file, source) that class. Of ids of the form
 // ('storage', class, key, location, count, view) it remembers the sizes.
 func (m *machine) persistent(id value) value {
-	v := value{uint64(kindPersistent), filled([]value{id})}
+	m.scratch[0] = id
+	v := m.filled(kindPersistent, m.scratch[:1])
 	items, whole := id.items()
 	if id.kind() != kindTuple || !whole || len(items) < 2 || items[1].kind() != kindGlobal {
 		return v

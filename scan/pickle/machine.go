@@ -49,12 +49,14 @@ type thread struct {
 	dangerAt   int64
 	dangerCall bool
 	dups       int
+	aside      bool // what runs is a second reading, see speculate
 }
 
 // machine executes pickles on abstract values.
 type machine struct {
-	*window
+	window
 	thread
+	nodes
 	out       *report
 	lib       *library
 	names     names
@@ -151,7 +153,7 @@ func (m *machine) run() outcome {
 			}
 			continue
 		}
-		if !m.step(op) {
+		if (op != opBinInt1 && op != opMemoize || !m.quick(op)) && !m.step(op) {
 			if m.err != nil {
 				return failed
 			}
@@ -165,6 +167,24 @@ func (m *machine) run() outcome {
 			return broken
 		}
 	}
+}
+
+// quick executes the two most frequent opcodes when all they need is at hand,
+// and otherwise nothing.
+func (m *machine) quick(op byte) bool {
+	if op == opBinInt1 {
+		if m.reading != readOn || m.i >= len(m.buf) {
+			return false
+		}
+		m.stack = append(m.stack, number(int64(m.buf[m.i])))
+		m.i++
+		return true
+	}
+	n := len(m.stack)
+	if i := m.memo.count; n > m.fence && i < denseMemo && m.memo.keys == nil && m.stack[n-1].p == nil {
+		return m.memo.put(i, m.stack[n-1])
+	}
+	return false
 }
 
 // stop executes STOP and reports whether the outermost pickle is done.
@@ -214,7 +234,7 @@ func (m *machine) arg(n int) []byte {
 	if m.reading != readOn {
 		m.cross(int64(n))
 	}
-	w := m.window
+	w := &m.window
 	if len(w.buf)-w.i < n && !w.fill(n) {
 		m.truncated()
 		return nil
@@ -380,11 +400,11 @@ func (m *machine) step(op byte) bool {
 	case opTuple:
 		return m.gather(kindTuple)
 	case opEmptyList:
-		return m.push(value{uint64(kindList), &node{}})
+		return m.push(m.container(kindList))
 	case opEmptyDict:
-		return m.push(value{uint64(kindDict), &node{}})
+		return m.push(m.container(kindDict))
 	case opEmptySet:
-		return m.push(value{uint64(kindSet), &node{}})
+		return m.push(m.container(kindSet))
 	case opList:
 		return m.gather(kindList)
 	case opDict:
@@ -413,7 +433,8 @@ func (m *machine) step(op byte) bool {
 		items, ok := m.sinceMark()
 		return ok && m.insert(items, true)
 	}
-	return m.rare(op)
+	// A name that could not be read must not pass for a computed one.
+	return m.rare(op) && m.err == nil
 }
 
 // rare executes the opcodes that tensors and lists of numbers do not need.
@@ -472,7 +493,13 @@ func (m *machine) rare(op byte) bool {
 				Message: fmt.Sprintf("doubles values on the stack %d times, which no pickler does", maxDups),
 			})
 		}
-		return v != nil && m.push(*v)
+		if v == nil {
+			return false
+		}
+		if v.p != nil {
+			v.p.pinned = true
+		}
+		return m.push(*v)
 	case opInt, opLong:
 		return m.textInt()
 	case opFloat:

@@ -9,7 +9,7 @@ const (
 	denseMemo  = 4 << 20
 	presentMax = 64 << 20
 	farMemo    = 64 << 10
-	keptValues = 128 << 10
+	keptValues = 32 << 10
 )
 
 // memo is the unpickler's memo: index to value, in pages, without pointers.
@@ -43,6 +43,7 @@ func (m *memo) pack(v value) uint64 {
 		}
 		return v.w
 	}
+	v.p.pinned = true
 	m.kept = append(m.kept, v)
 	return indexed(kindRef, len(m.kept)-1).w
 }
@@ -71,6 +72,7 @@ func (m *memo) put(i uint64, v value) bool {
 		}
 		// A slot that held a node can hold the next one in its place.
 		if old := (value{w: *slot}); old.kind() == kindRef && v.p != nil {
+			v.p.pinned = true
 			m.kept[old.index()] = v
 			return true
 		}

@@ -54,6 +54,11 @@ func looksPacked(k kind, head []byte) bool {
 // looksBase64 recognises the encoded beginnings of pickles: PROTO 2 to 5, and
 // gzip, zlib.
 func looksBase64(head []byte) bool {
+	switch head[0] {
+	case 'g', 'H', 'e', 'Y', 'K':
+	default:
+		return false
+	}
 	for _, p := range []string{"gAI", "gAJ", "gAK", "gAL", "gAM", "gAN", "gAO", "gAP", "gAQ", "gAR", "gAS", "gAT", "gAU", "gAV", "gAW", "gAX", "H4s", "eJ", "eN", "eA", "Y29z", "Y3Bvc2l4", "Y19f", "Y2J1", "Y3N1", "KGNv", "KGlv"} {
 		if bytes.HasPrefix(head, []byte(p)) {
 			return true

@@ -149,3 +149,18 @@ func (w *window) peek(off int64, n int) []byte {
 	}
 	return p[:got]
 }
+
+// watched remembers the first error of a reader, which decoders between it and
+// us may take for damage of the file.
+type watched struct {
+	r   io.ReaderAt
+	err error
+}
+
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.r.ReadAt(p, off)
+	if n < len(p) && err != nil && !errors.Is(err, io.EOF) && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}

@@ -53,7 +53,7 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 			return broke, m.err
 		}
 		counts := m.out.decided() || m.suspicious() || o == ended && (strong || m.thread.globals > 0) ||
-			strong && adjacent && m.ops > strongOps
+			strong && adjacent && (m.ops > strongOps || m.thread.globals > 0)
 		if !counts {
 			if s.spent += m.ops; s.exhausted() {
 				return broke, s.overspent(main, at)
@@ -71,11 +71,11 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 			at, whole = m.pos(), true
 			continue
 		}
-		if b := m.breakage(); broke == nil {
-			broke = b
-		}
 		if m.limit != nil {
 			return m.limit, nil
+		}
+		if b := m.breakage(); broke == nil {
+			broke = b
 		}
 		at, whole = m.opAt+1, false
 	}

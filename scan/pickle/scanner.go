@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"modelwall/scan"
 )
@@ -67,7 +68,9 @@ func (s *session) scan() error {
 		return scan.Limit(0, "larger than %d bytes", maxOffset)
 	}
 	s.out = newReport(s.sink)
-	m := &machine{window: newWindow(s.ctx, s.file), lib: s.lib, names: newNames()}
+	source := &watched{r: s.file.ReaderAt}
+	s.file.ReaderAt = source
+	m := &machine{window: *newWindow(s.ctx, s.file), lib: s.lib, names: newNames()}
 	err := s.pass(m)
 	for m.reading = dropRest; err == nil || errors.Is(err, scan.ErrMalformed); m.reading++ {
 		if !m.straddles || m.reading > dropRestOld {
@@ -84,6 +87,9 @@ func (s *session) scan() error {
 	m.idle()
 	if nested := s.nestedPickles(m); nested != nil {
 		return nested
+	}
+	if source.err != nil {
+		return source.err
 	}
 	return err
 }
@@ -114,14 +120,15 @@ func (s *session) pass(m *machine) error {
 			return foreign(m.stopped)
 		}
 		m.out.decide()
-	case m.out.decided() || m.suspicious() || strong && m.ops > strongOps:
+	case m.out.decided() || m.suspicious() || strong && (m.ops > strongOps || m.thread.globals > 0):
 		m.out.decide()
+		if m.limit != nil {
+			return m.limit
+		}
 		broke = m.breakage()
 	default:
+		m.limit = nil
 		return foreign(m.stopped)
-	}
-	if m.limit != nil {
-		broke = m.limit
 	}
 	rest, err := s.rest(m, broke == nil)
 	if err != nil {
@@ -193,7 +200,20 @@ func (s *session) speculate(m *machine) {
 	stopped, limit, straddles := m.stopped, m.limit, m.straddles
 	at, opAt, start := m.pos(), m.opAt, m.start
 	m.thread = thread{proto: saved.proto, memo: saved.memo.fork()}
+	m.aside = true
 	m.stack = append(m.stack, saved.stack[max(0, len(saved.stack)-depth):]...)
+	for i, v := range m.stack {
+		if v.p != nil {
+			own := *v.p // what happens aside stays aside
+			own.items = slices.Clone(own.items)
+			for _, item := range own.items {
+				if item.p != nil {
+					item.p.pinned = true
+				}
+			}
+			m.stack[i].p = &own
+		}
+	}
 	base := len(saved.stack) - len(m.stack)
 	for _, mark := range saved.marks {
 		if mark >= base {

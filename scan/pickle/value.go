@@ -68,6 +68,7 @@ type node struct {
 	weight float64 // values reached without sharing, at least
 	taint  bool
 	dunder bool  // a dict with a key that overrides a method
+	pinned bool  // more than one place may refer to it
 	state  value // of an object: the last BUILD
 }
 
@@ -83,13 +84,6 @@ func (v value) text() bool          { return v.kind() == kindStr || v.kind() == 
 func (v value) bytes() bool         { return v.kind() == kindBytes || v.kind() == kindText8 }
 func (v value) index() int          { return int(v.w >> headBits) }
 func indexed(k kind, i int) value   { return value{w: uint64(k) | uint64(i)<<headBits} }
-func object(id int, args value) value {
-	v := indexed(kindObject, id)
-	if args.p != nil {
-		v.p = &node{items: args.p.items, size: args.p.size, weight: args.p.weight}
-	}
-	return v
-}
 
 // str makes a string value of the opcode at off whose body has n bytes.
 func str(k kind, off, n int64) value {
@@ -132,37 +126,6 @@ func (v value) container() bool {
 
 // keep is how many items a container remembers.
 const keep = 96
-
-func (n *node) add(v value) {
-	n.size++
-	w := 1.0
-	if v.p != nil {
-		w += v.p.weight
-		if v.p.taint {
-			n.taint = true
-		}
-	}
-	n.weight += w
-	if v.is(flagTaint) {
-		n.taint = true
-	}
-	if len(n.items) < keep {
-		n.items = append(n.items, v)
-	}
-}
-
-// filled makes a node of items, which it copies.
-func filled(items []value) *node {
-	n := &node{}
-	n.items = n.small[:0]
-	if len(items) > len(n.small) {
-		n.items = make([]value, 0, min(len(items), keep))
-	}
-	for _, v := range items {
-		n.add(v)
-	}
-	return n
-}
 
 // tainted reports whether v is or holds something that must not reach a call.
 // It looks into what is kept, a bounded number of values.

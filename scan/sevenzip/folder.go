@@ -24,6 +24,21 @@ const (
 // the largest dictionary that 7-Zip chooses by itself.
 const maxMemory = 256 << 20
 
+// maxPPMd is the most that the models of all folders may reserve, one after
+// another. A model can not be made smaller like a dictionary.
+const maxPPMd = 4 * maxMemory
+
+// ppmd is what the models of a folder reserve, in bytes.
+func (f *folder) ppmd() uint64 {
+	total := uint64(0)
+	for _, k := range f.coders {
+		if n, err := k.memory(); err == nil && k.id == coderPPMd {
+			total += n
+		}
+	}
+	return total
+}
+
 func (f *folder) encrypted() bool {
 	for _, k := range f.coders {
 		if k.id == coderAES {

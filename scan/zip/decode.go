@@ -37,15 +37,13 @@ func known(method uint16) bool {
 	return false
 }
 
-// maxDictionary bounds the memory a decoder may reserve, in bytes.
-const maxDictionary = 64 << 20
-
 // stream is a member decoded, its errors classified. After the first error it
 // only repeats that one.
 type stream struct {
 	m       member
 	src     *source
 	in      *bufio.Reader
+	pool    *pool
 	dec     io.Reader
 	decoded int64
 	sum     uint32 // CRC-32 of what was decoded
@@ -57,8 +55,11 @@ type stream struct {
 func (w *walk) stream(m member) *stream {
 	packed := max(0, min(m.packed, w.size-m.data))
 	src := &source{r: w.r.f.Section(m.data, packed), left: packed}
-	return &stream{m: m, src: src, in: bufio.NewReaderSize(src, 32<<10)}
+	return &stream{m: m, src: src, pool: w.pool, in: bufio.NewReaderSize(src, int(min(32<<10, packed)))}
 }
+
+// close gives the decoder back. The stream must not be read after it.
+func (s *stream) close() { s.pool.keep(s.dec) }
 
 // source reads the packed bytes and remembers the reader's own failure.
 type source struct {
@@ -123,11 +124,12 @@ func (s *stream) Read(p []byte) (n int, err error) {
 func (s *stream) decode(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			s.dec = nil // not to be used again
 			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
 		}
 	}()
 	if s.dec == nil {
-		dec, err := open(s.m, s.in)
+		dec, err := open(s.m, s.in, s.pool)
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF // the header is cut off
 		}
@@ -152,7 +154,11 @@ func (s *stream) salvage(p []byte) (n int) {
 	if s.dec == nil {
 		return 0
 	}
-	defer func() { _ = recover() }() // damage all the same
+	defer func() {
+		if recover() != nil { // damage all the same
+			s.dec = nil
+		}
+	}()
 	for n < len(p) {
 		if m, _ := s.dec.Read(p[n : n+1]); m == 0 {
 			break
@@ -181,7 +187,7 @@ func (s *stream) classify(err error) error {
 }
 
 // open returns the decoder of m. None of them verifies the zip's checksum.
-func open(m member, in *bufio.Reader) (io.Reader, error) {
+func open(m member, in *bufio.Reader, p *pool) (io.Reader, error) {
 	switch m.method {
 	case methodStore:
 		return in, nil
@@ -192,10 +198,9 @@ func open(m member, in *bufio.Reader) (io.Reader, error) {
 	case methodLZMA:
 		return openLZMA(m, in)
 	case methodZstd:
-		return zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxDictionary))
+		return p.openZstd(in)
 	case methodXZ:
-		return xz.NewReader(in, maxDictionary)
+		return p.openXZ(in)
 	}
 	return nil, fmt.Errorf("method %d", m.method)
 }
@@ -213,6 +218,11 @@ func openLZMA(m member, in io.Reader) (io.Reader, error) {
 	size := uint64(m.size)
 	if m.flags&flagEOS != 0 {
 		size = 1<<64 - 1
+	}
+	// The dictionary need not be larger than what the bytes could ever fill.
+	const maxRatio = 1 << 14 // LZMA gains less than that
+	if dict, most := le.Uint32(head[5:]), uint64(m.packed)*maxRatio; dict <= maxDictionary && uint64(dict) > most {
+		le.PutUint32(head[5:], uint32(most))
 	}
 	alone := binary.LittleEndian.AppendUint64(head[4:9:9], size)
 	return lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(io.MultiReader(bytes.NewReader(alone), in))

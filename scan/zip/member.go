@@ -43,6 +43,10 @@ const (
 // disagree about everything.
 const maxClaim = 8
 
+// maxBzip2 bounds the members by bzip2: each costs its decoder 4 MB of memory
+// to clear, however short it is.
+const maxBzip2 = 4096
+
 // handOver gives all members to the engine, storages last.
 func (w *walk) handOver(ctx context.Context, members []member) error {
 	for _, raw := range []bool{false, true} {
@@ -147,7 +151,14 @@ func (w *walk) compressed(ctx context.Context, m member) error {
 		w.unexamined(m.at, fmt.Sprintf("%s: no decoder for method %d", quote(m.name), m.method))
 		return nil
 	}
+	if m.method == methodBzip2 {
+		if w.bzip2s++; w.bzip2s > maxBzip2 {
+			w.unexamined(m.at, fmt.Sprintf("more than %d members by bzip2", maxBzip2))
+			return nil
+		}
+	}
 	st := w.stream(m)
+	defer st.close()
 	if err := w.sink.Member(ctx, scan.Member{Name: m.name, Stream: st, Packed: m.packed}); err != nil {
 		return err
 	}

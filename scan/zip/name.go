@@ -94,6 +94,7 @@ func (w *walk) judgeLink(ctx context.Context, m member) error {
 	}
 	text := quote(m.name) + " is a symbolic link"
 	st := w.stream(m)
+	defer st.close()
 	target, err := io.ReadAll(io.LimitReader(st, maxTarget+1))
 	if st.transport() != nil {
 		return err

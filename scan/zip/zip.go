@@ -44,7 +44,7 @@ const (
 var le = binary.LittleEndian
 
 // Scanner inspects zip archives.
-type Scanner struct{}
+type Scanner struct{ pool pool }
 
 // New returns the scanner.
 func New() *Scanner { return &Scanner{} }
@@ -76,8 +76,8 @@ func headLen(b []byte) int {
 }
 
 // Scan implements scan.Scanner.
-func (*Scanner) Scan(ctx context.Context, f scan.File, s scan.Sink) error {
-	w := newWalk(f, s)
+func (z *Scanner) Scan(ctx context.Context, f scan.File, s scan.Sink) error {
+	w := newWalk(f, s, &z.pool)
 	if err := w.run(ctx); err != nil {
 		return err
 	}
@@ -88,6 +88,7 @@ func (*Scanner) Scan(ctx context.Context, f scan.File, s scan.Sink) error {
 type walk struct {
 	sink    scan.Sink
 	r       *window
+	pool    *pool
 	size    int64
 	given   map[given]bool // members handed over
 	locals  map[int64]bool // offsets of local headers that were judged
@@ -96,14 +97,16 @@ type walk struct {
 	claimed int64          // sum of the members' packed sizes
 	crcLeft int64          // stored bytes that may still be read for a checksum
 	resume  []int64        // where a reader that believes a local header goes on
+	bzip2s  int            // members by bzip2
 	doubts  int            // things in gaps that look like local headers
 	problem error          // why the archive was not examined whole
 }
 
-func newWalk(f scan.File, s scan.Sink) *walk {
+func newWalk(f scan.File, s scan.Sink, p *pool) *walk {
 	return &walk{
 		sink:    s,
 		r:       &window{f: f},
+		pool:    p,
 		size:    f.Size,
 		given:   map[given]bool{},
 		locals:  map[int64]bool{},
