@@ -134,7 +134,7 @@ func cases() []struct {
 		{"pe", pe(), []string{"executable", "data"}, scan.Suspicious, "data.executable"},
 		{"mach-o", append([]byte("\xcf\xfa\xed\xfe"), random...), []string{"executable"}, scan.Suspicious, "data.executable"},
 		{"mach-o of two parts", append([]byte("\xca\xfe\xba\xbe\x00\x00\x00\x02"), random...), []string{"executable"}, scan.Suspicious, "data.executable"},
-		{"script", []byte("#! /bin/sh\nrm -rf /\n"), []string{"text", "executable"}, scan.Suspicious, "data.executable"},
+		{"script", []byte("#! /bin/sh\nrm -rf /\n"), []string{"text", "executable"}, scan.Clean, "data.executable"},
 		{"no script", []byte("#![feature(test)]\n"), []string{"text"}, scan.Clean, ""},
 
 		{"hdf5", []byte(hdf5 + "\x00\x00\x00"), []string{"unsupported"}, scan.Undetermined, "data.unsupported"},

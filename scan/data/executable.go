@@ -57,7 +57,13 @@ func scanExecutable(_ context.Context, in *input) error {
 			return foreign(0, "no PE header")
 		}
 	}
-	in.finding("data.executable", scan.SeveritySuspicious, "executable", 0, what+": nothing that a model needs")
+	severity := scan.SeveritySuspicious
+	if shebang(head) {
+		// Many repositories carry their training scripts. One runs when its
+		// user runs it, not when a model is loaded.
+		severity = scan.Low
+	}
+	in.finding("data.executable", severity, "executable", 0, what+": nothing that a model needs")
 	return nil
 }
 
