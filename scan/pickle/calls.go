@@ -149,6 +149,8 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		return result
 	case useGetattr:
 		return m.getattr(items, whole, accuse)
+	case useNamed:
+		return m.named(items, accuse)
 	case useCodec:
 		return m.encode(items, whole, accuse)
 	}
@@ -227,7 +229,7 @@ func (m *machine) listed(v value) bool {
 		return false
 	}
 	switch u := m.names.list[v.index()].use; u {
-	case useGetattr, usePartial, useApply, useLoader, useCodec, useOfClass:
+	case useGetattr, usePartial, useApply, useNamed, useLoader, useCodec, useOfClass:
 		return false
 	default:
 		return u.allowed()
@@ -340,6 +342,21 @@ func (m *machine) getattr(items []value, whole bool, accuse func(scan.Severity, 
 		return indexed(kindGlobal, id)
 	}
 	return indexed(kindGlobal, id).with(flagTaint)
+}
+
+// named follows a function that imports what its two arguments spell.
+func (m *machine) named(items []value, accuse func(scan.Severity, string)) value {
+	if len(items) >= 2 {
+		module, ok1 := m.text(items[0], maxName)
+		name, ok2 := m.text(items[1], maxName)
+		if ok1 && ok2 {
+			if id, ok := m.globalID(module, name); ok {
+				return m.imported(id)
+			}
+		}
+	}
+	accuse(scan.SeveritySuspicious, "what it imports is not a constant")
+	return plain(kindUnknown).with(flagTaint)
 }
 
 // encode executes _codecs.encode, with which protocols 0 to 2 spell bytes.

@@ -34,9 +34,7 @@ func (m *machine) gather(k kind) bool {
 		return false
 	}
 	if k == kindDict {
-		if len(items)%2 != 0 {
-			return m.fail("DICT of an odd number of values")
-		}
+		m.paired(items)
 		d := m.container(kindDict)
 		m.fillDict(d.p, items)
 		return m.push(d)
@@ -63,6 +61,18 @@ func (m *machine) weigh(n *node) {
 		})
 	}
 	n.weight = math.Inf(1)
+}
+
+// paired reports a key without a value. Python 2's C loader drops it and goes
+// on; the others stop.
+func (m *machine) paired(items []value) {
+	if len(items)%2 == 0 {
+		return
+	}
+	m.out.finding(scan.Finding{
+		Rule: "pickle.mark", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techConfusion,
+		Message: "a dict gets a key without a value: Python 2 goes on here, later loaders stop",
+	})
 }
 
 // selfish reports a container that is put into itself.
@@ -108,9 +118,7 @@ func (m *machine) insert(items []value, pairs bool) bool {
 		}
 		if v.kind() == kindDict {
 			m.fillDict(v.p, items)
-			if len(items)%2 != 0 {
-				return m.fail("SETITEMS of an odd number of values")
-			}
+			m.paired(items)
 			return true
 		}
 		for _, item := range items {

@@ -39,6 +39,7 @@ const (
 	useFactory             // defaultdict: the first argument is a callable
 	useOfClass             // makes an instance of the class in its first argument
 	useApply               // calls its first argument with its third
+	useNamed               // finds a function by the module and name it is given
 	useLoader              // reads a pickle in its first argument
 	useAlloc               // allocates as much as its numbers say
 	useTypeName            // dill: the name of a built-in type
@@ -51,7 +52,7 @@ var useNames = map[string]use{
 	"class": useClass, "state": useState, "func": useFunc, "consts": useConsts,
 	"codec": useCodec, "getattr": useGetattr, "partial": usePartial,
 	"factory": useFactory, "ofclass": useOfClass, "apply": useApply,
-	"loader": useLoader, "alloc": useAlloc, "typename": useTypeName,
+	"named": useNamed, "loader": useLoader, "alloc": useAlloc, "typename": useTypeName,
 	"dtype": useDtype, "array": useArray,
 }
 
@@ -61,7 +62,7 @@ func (u use) allowed() bool { return u >= useValue }
 // carries reports whether the global may be an argument of an allowed call.
 func (u use) carries() bool {
 	switch u {
-	case useGetattr, usePartial, useApply, useLoader, useCodec:
+	case useGetattr, usePartial, useApply, useNamed, useLoader, useCodec:
 		return false
 	}
 	return u.allowed()

@@ -34,21 +34,23 @@ func (a *nodes) add(n *node, items []value) {
 	if room := min(len(n.items)+len(items), keep); room > cap(n.items) {
 		n.items = append(make([]value, 0, max(room, min(keep, 2*cap(n.items)))), n.items...)
 	}
-	for _, v := range items {
-		n.size++
-		n.weight++
+	room := max(0, min(keep-len(n.items), len(items)))
+	n.items = append(n.items, items[:room]...)
+	n.size += int64(len(items))
+	weight, flags := float64(len(items)), uint64(0)
+	for i, v := range items {
+		flags |= v.w
 		if v.p != nil {
-			n.weight += v.p.weight
+			weight += v.p.weight
 			n.taint = n.taint || v.p.taint
+			if i >= room {
+				a.release(v)
+			}
 		}
-		if v.is(flagTaint) {
-			n.taint = true
-		}
-		if len(n.items) < keep {
-			n.items = append(n.items, v)
-		} else {
-			a.release(v)
-		}
+	}
+	n.weight += weight
+	if flags&(flagTaint<<kindBits) != 0 {
+		n.taint = true
 	}
 }
 

@@ -36,12 +36,20 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 		if m.err != nil {
 			return broke, m.err
 		}
-		if !strong && (len(head) == 0 || !canStart(head[0])) {
+		// The search also finds INST, whose mark stands somewhere before.
+		inst := !adjacent && len(head) > 0 && head[0] == opInst
+		if !strong && !inst && (len(head) == 0 || !canStart(head[0])) {
+			if !adjacent {
+				at++
+			}
 			whole = false
 			continue
 		}
 		m.noteTorch(count)
 		m.thread, m.out = thread{}, main.child()
+		if inst {
+			m.marks = []int{0}
+		}
 		m.out.sure = func() bool { return strong && adjacent && m.ops >= strongOps }
 		nested, members, limit, straddles := len(m.nested), len(m.members), m.limit, m.straddles
 		m.seek(at)
@@ -108,6 +116,9 @@ type search struct {
 	lib  *library
 	buf  []byte
 	base int64
+	// proto is how far the bytes are known to hold no likely PROTO, so that
+	// many other candidates do not make it search again and again.
+	proto int64
 }
 
 const (
@@ -161,22 +172,19 @@ func (f *search) read(at int64) error {
 // beginning of a pickle: PROTO 2 to 5 before a likely opcode, or GLOBAL or INST
 // of a dangerous name.
 func (f *search) candidate(data []byte, limit int) int {
-	best := -1
-	for i := 0; i < limit; {
+	at := f.base + int64(len(f.buf)) - int64(len(data))
+	best, end := -1, limit
+	for i := int(max(0, min(f.proto-at, int64(limit)))); ; i++ {
 		n := bytes.IndexByte(data[i:limit], opProto)
 		if n < 0 {
+			f.proto = at + int64(limit)
 			break
 		}
-		i += n
-		if likelyStart(data[i:]) {
-			best = i
+		if i += n; likelyStart(data[i:]) {
+			f.proto = at + int64(i)
+			best, end = i, i
 			break
 		}
-		i++
-	}
-	end := limit
-	if best >= 0 {
-		end = best
 	}
 	for i := 0; ; {
 		n := bytes.IndexByte(data[i:], '\n')

@@ -92,6 +92,8 @@ var samples = []scantest.Sample{
 	{Name: "second pickle of protocol 0", Data: cat(proto(2), "N.", "cos\nsystem\n(S'id'\ntR."), Worst: mal},
 	{Name: "behind junk", Data: cat(proto(2), "N.", strings.Repeat("\x00junk", 100), proto(2), system, "."), Worst: mal},
 	{Name: "behind junk, protocol 0", Data: cat(proto(2), "N.", strings.Repeat("\x00junk", 100), "cos\nsystem\n(S'id'\ntR."), Worst: mal},
+	{Name: "INST in a broken tail", Data: cat(proto(2), "cic\nio.st\n"), Worst: mal, Err: scan.ErrMalformed},
+	{Name: "INST behind junk", Data: cat(proto(2), "N.", strings.Repeat("\x00junk", 100), "(S'id'\nios\nsystem\n."), Worst: mal},
 	{Name: "behind a break", Data: cat(proto(2), "NNN\xff", proto(2), system, "."), Worst: mal, Err: scan.ErrMalformed},
 	{Name: "junk behind data", Data: cat(proto(2), "]K\x01a.", strings.Repeat("some text\n\x00\x80\x02\xff", 1000)), Worst: scan.Info},
 	{Name: "behind a raw array", Data: cat(proto(4), "(", numpyArray("f8", "K\x02\x85"), "0123456789abcdef", system, "t."), Worst: mal},
@@ -164,6 +166,39 @@ func TestMembersOfLoaders(t *testing.T) {
 		if err != nil || len(r.Members) != 1 || string(r.Members[0].Data) != inner || r.Worst() != scan.Info {
 			t.Errorf("%s: %v, members %q, findings %+v", name, err, r.Members, r.Findings)
 		}
+	}
+}
+
+// legacy spells torch's older format with one storage of four floats.
+func legacy(keys string, raw string) []byte {
+	return cat(proto(2)+"\x8a\x0a"+string(torchMagic[:])+".", proto(2)+"M\xe9\x03.", proto(2)+"}.",
+		proto(2)+"("+bu("storage")+glob("torch", "FloatStorage")+bu("0")+bu("cpu")+"K\x04NtQ.",
+		proto(2)+"]("+keys+"e.", le(8, 4), raw)
+}
+
+func TestTorchStoragesAreNoPickles(t *testing.T) {
+	raw := string(cat(proto(2), glob("os", "system"), ".XX"))
+	for _, c := range []struct {
+		keys  string
+		raw   string
+		worst scan.Severity
+	}{
+		{bu("0"), raw, scan.Info},
+		{bu("0"), raw + system, mal}, // behind the storage
+		{bu("1"), raw, mal},          // not as the pickles say
+	} {
+		r, err := scantest.Scan(New(), "x", legacy(c.keys, c.raw))
+		if r.Worst() != c.worst {
+			t.Errorf("%q: %v, %v, want %v: %+v", c.keys, err, r.Worst(), c.worst, r.Findings)
+		}
+	}
+}
+
+func TestSearchIsLinear(t *testing.T) {
+	// Beginnings that lead nowhere must not make the search start over.
+	data := cat(proto(2), "N.", strings.Repeat("cos\nx\n\xff", 300_000))
+	if _, err := scantest.Scan(New(), "x", data); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,9 +1,0 @@
-package pickle
-
-import "testing"
-
-func TestTables(t *testing.T) {
-	if _, err := loadLibrary(); err != nil {
-		t.Fatal(err)
-	}
-}
