@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -134,6 +135,11 @@ func (m *machine) rare(op byte) bool {
 		line, ok := m.textLine()
 		if !ok {
 			return false
+		}
+		if m.opAt == m.start && bytes.HasPrefix(line, []byte("K\x03\x04")) {
+			// "PK\x03\x04" begins a zip. The loaders that know persistent ids
+			// open it as one, and take no text for an id.
+			return m.fail("local header of a zip")
 		}
 		m.out.finding(scan.Finding{
 			Rule: "pickle.persid", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techObfuscated,
