@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"modelwall/scan/scantest"
@@ -25,26 +26,31 @@ func newNodeWall(t *testing.T) (w *wall, run func(args ...string) result) {
 // nodeScript returns the path of hub.mjs beside the modules that it imports.
 func nodeScript(t *testing.T) string {
 	t.Helper()
-	npm := scantest.Tool(t, "npm")
-	dir := filepath.Join(filepath.Dir(program), "node")
-	script := filepath.Join(dir, "hub.mjs")
-	if _, err := os.Stat(script); err == nil {
-		return script // an earlier test has been here
-	}
-	if err := os.CopyFS(dir, os.DirFS("testdata/node")); err != nil {
+	scantest.Tool(t, "npm")
+	dir, err := nodeModules()
+	if err != nil && os.Getenv("MODELWALL_TEST_REQUIRE") != "" {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	if err != nil {
+		t.Skip(err)
+	}
+	return filepath.Join(dir, "hub.mjs")
+}
+
+// nodeModules installs what testdata/node/package-lock.json lists, from the
+// registry or from npm's cache.
+var nodeModules = sync.OnceValues(func() (dir string, err error) {
+	dir = filepath.Join(shared, "node")
+	if err := os.CopyFS(dir, os.DirFS("testdata/node")); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		os.RemoveAll(dir)
-		if os.Getenv("MODELWALL_TEST_REQUIRE") != "" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Skipf("npm ci: %v\n%s", err, out)
+		return "", fmt.Errorf("npm ci: %w\n%s", err, out)
 	}
-	return script
-}
+	return dir, nil
+})
 
 func TestNodeDownloadFile(t *testing.T) {
 	w, node := newNodeWall(t)

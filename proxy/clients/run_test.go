@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,7 +12,7 @@ import (
 // environment that would lead it to a proxy.
 func (w *wall) behind(name string, args ...string) result {
 	w.t.Helper()
-	cmd := w.command(w.dir, program, append([]string{"run", "--config", w.config, "--", name}, args...)...)
+	cmd := w.command(w.dir, modelwall(w.t), append([]string{"run", "--config", w.config, "--", name}, args...)...)
 	cmd.Env = append(cleanEnv(), "HOME="+w.dir, "TMPDIR="+w.dir)
 	out, err := cmd.CombinedOutput()
 	return result{exitCode(w.t, err), string(out)}
@@ -32,12 +31,13 @@ func TestRun(t *testing.T) {
 	// A private firewall next to one that runs, with the same data folder.
 	for _, c := range []struct {
 		name string
-		args []string // the URL, and where the file goes: "f"
+		args []string // before the URL
+		evil file
 	}{
-		{"curl", []string{"-sS", "--fail", "-D", "-", "-o", "f"}},
-		{"wget", []string{"-nv", "-S", "-O", "f"}},
-		{"python3", []string{python}},
-		{"node", nil},
+		{"curl", []string{"-sS", "--fail", "-D", "-", "-o", "f"}, evil[0]},
+		{"wget", []string{"-nv", "-S", "-O", "f"}, evil[1]},
+		{"python3", []string{python}, evil[2]},
+		{"node", nil, evil[0]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := w.in(t)
@@ -56,13 +56,11 @@ func TestRun(t *testing.T) {
 			if !strings.Contains(r.out, "modelwall: 1 file checked, 1 allowed\n") {
 				t.Errorf("no summary:\n%s", r.out)
 			}
-			for _, f := range evil {
-				r := get(evilURL + f.path)
-				w.refused(r, f.content)
-				w.told(r)
-				if !strings.Contains(r.out, "modelwall: 1 file checked, 1 blocked\n") {
-					t.Errorf("no summary:\n%s", r.out)
-				}
+			r = get(evilURL + c.evil.path)
+			w.refused(r, c.evil.content)
+			w.told(r)
+			if !strings.Contains(r.out, "modelwall: 1 file checked, 1 blocked\n") {
+				t.Errorf("no summary:\n%s", r.out)
 			}
 		})
 	}
@@ -78,7 +76,7 @@ func TestRun(t *testing.T) {
 		w.refused(r, evil[0].content)
 		w.told(r)
 	})
-	if exec.Command(program, "run", "--", "false").Run() == nil {
-		t.Error("run hides that the command failed")
+	if r := w.behind("sh", "-c", "exit 7"); r.code != 7 {
+		t.Errorf("run ends with %d, the command ended with 7:\n%s", r.code, r.out)
 	}
 }

@@ -27,7 +27,7 @@ func TestServeBadConfig(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(dir, "bad.yaml")
 			w.in(t).write(path, c.text+"\n")
-			cmd := exec.CommandContext(t.Context(), program, "serve", "--config", path, "--data-dir", filepath.Join(dir, "data"))
+			cmd := exec.CommandContext(t.Context(), modelwall(t), "serve", "--config", path, "--data-dir", filepath.Join(dir, "data"))
 			cmd.Env = cleanEnv()
 			out, err := cmd.CombinedOutput()
 			if code := exitCode(t, err); code != 2 || !strings.HasPrefix(string(out), "modelwall: ") || !strings.Contains(string(out), c.want) {
@@ -35,7 +35,7 @@ func TestServeBadConfig(t *testing.T) {
 			}
 		})
 	}
-	cmd := exec.CommandContext(t.Context(), program, "serve", "--config", filepath.Join(dir, "none.yaml"))
+	cmd := exec.CommandContext(t.Context(), modelwall(t), "serve", "--config", filepath.Join(dir, "none.yaml"))
 	cmd.Env = cleanEnv()
 	if out, err := cmd.CombinedOutput(); exitCode(t, err) != 2 || !strings.Contains(string(out), "none.yaml") {
 		t.Errorf("no file: %v\n%s", err, out)
@@ -49,7 +49,7 @@ func TestServeOccupiedPort(t *testing.T) {
 	}
 	defer ln.Close()
 	for _, key := range []string{"MODELWALL_LISTEN", "MODELWALL_ADMIN_LISTEN"} {
-		cmd := exec.CommandContext(t.Context(), program, "serve", "--data-dir", t.TempDir())
+		cmd := exec.CommandContext(t.Context(), modelwall(t), "serve", "--data-dir", t.TempDir())
 		cmd.Env = append(cleanEnv(), "MODELWALL_LISTEN=127.0.0.1:0", key+"="+ln.Addr().String())
 		out, err := cmd.CombinedOutput()
 		if code := exitCode(t, err); code != 1 || !strings.Contains(string(out), "address already in use") {

@@ -25,7 +25,7 @@ type server struct {
 func serve(t *testing.T, config string) *server {
 	t.Helper()
 	s := &server{t: t, ended: make(chan struct{})}
-	s.cmd = exec.Command(program, "serve", "--config", config)
+	s.cmd = exec.Command(modelwall(t), "serve", "--config", config)
 	s.cmd.Env = cleanEnv()
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {

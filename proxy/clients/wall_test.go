@@ -83,7 +83,7 @@ func (w *wall) in(t *testing.T) *wall {
 func (w *wall) start() {
 	w.t.Helper()
 	w.server = serve(w.t, w.config)
-	sh := exec.Command("sh", "-c", `eval "$("$0" env --shell sh)" && env -0`, program)
+	sh := exec.Command("sh", "-c", `eval "$("$0" env --shell sh)" && env -0`, modelwall(w.t))
 	sh.Env = append(cleanEnv(), "HOME="+w.dir, "TMPDIR="+w.dir, "MODELWALL_CONFIG="+w.config, "MODELWALL_LISTEN="+w.server.addr)
 	sh.Stderr = os.Stderr
 	out, err := sh.Output()
