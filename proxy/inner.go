@@ -44,7 +44,7 @@ func (s *Server) serveInner(w http.ResponseWriter, r *http.Request) {
 	u := *r.URL
 	u.Scheme, u.Host = "https", host
 	if r.TLS == nil {
-		http.Redirect(w, r, u.String(), http.StatusPermanentRedirect) //nolint:gosec // to the tunnel's own host
+		http.Redirect(w, r, u.String(), http.StatusPermanentRedirect)
 		return
 	}
 	if port != "443" {

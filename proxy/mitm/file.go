@@ -34,7 +34,7 @@ func createFile(path string, data []byte, mode fs.FileMode, link func(oldname, n
 	if err != nil {
 		return false, err
 	}
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }()
 	err = link(temp, path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		// A file system without hard links (FAT, some network shares). Here

@@ -97,7 +97,6 @@ func TestServerNameIsIgnored(t *testing.T) {
 func TestOldTLSIsRefused(t *testing.T) {
 	ca := openTest(t)
 	addr := serve(t, ca.ServerConfig("huggingface.co"))
-	//nolint:gosec // the version under test
 	_, err := get(client(t, ca, addr, false, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}), "https://huggingface.co/")
 	if err == nil {
 		t.Error("TLS 1.1 was accepted")

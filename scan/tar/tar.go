@@ -59,7 +59,6 @@ type walk struct {
 	sink    scan.Sink
 	members int
 	ended   bool // an end mark was seen
-	broken  bool // a bad header was seen
 	problem error
 }
 

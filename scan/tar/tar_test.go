@@ -23,7 +23,6 @@ type raw struct {
 	name, link string
 	flag       byte
 	size       int
-	magic      string // "ustar\x0000" unless given
 	v7         bool
 }
 
