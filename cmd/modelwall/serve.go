@@ -34,6 +34,8 @@ type proxyInstance struct {
 	addr    string
 	summary *audit.Summary
 	cfg     atomic.Pointer[config.Config]
+	log     *slog.Logger
+	level   slog.LevelVar // of log
 	stop    context.CancelFunc
 	ended   chan struct{}
 	err     error // of the listener; set before ended closes
@@ -43,9 +45,9 @@ type proxyInstance struct {
 // Close, or when ctx ends.
 func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*proxyInstance, error) {
 	p := &proxyInstance{summary: audit.NewSummary(maxBlocked), ended: make(chan struct{})}
-	p.cfg.Store(cfg)
-	log := audit.NewLogger(logTo, string(cfg.Log.Format), cfg.Log.Level)
-	warnAbout(log, cfg)
+	p.log = audit.NewLogger(logTo, string(cfg.Log.Format), &p.level)
+	p.apply(cfg)
+	log := p.log
 
 	var cleanup closers
 	fail := func(err error) (*proxyInstance, error) {
@@ -190,9 +192,12 @@ func (c *closers) close() {
 	*c = nil
 }
 
-func warnAbout(log *slog.Logger, cfg *config.Config) {
+// apply puts a configuration into effect, as far as that needs no restart.
+func (p *proxyInstance) apply(cfg *config.Config) {
+	p.cfg.Store(cfg)
+	p.level.Set(cfg.Log.Level)
 	for _, w := range cfg.Warnings {
-		log.Warn("configuration", "warning", w)
+		p.log.Warn("configuration", "warning", w)
 	}
 }
 
@@ -268,13 +273,12 @@ func serve(ctx context.Context, cfg *config.Config, logTo io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := audit.NewLogger(logTo, string(cfg.Log.Format), cfg.Log.Level)
+	log := p.log
 	watching := make(chan error, 1)
 	go func() {
 		watching <- config.Watch(ctx, cfg.Path(), cfg, func(c *config.Config) {
-			p.cfg.Store(c)
 			log.Info("configuration reloaded", "source", c.Source())
-			warnAbout(log, c)
+			p.apply(c)
 		}, func(err error) {
 			var restart *config.RestartError
 			if errors.As(err, &restart) {

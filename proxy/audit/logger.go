@@ -20,11 +20,11 @@ import (
 // Every text that passes through it, keys and messages included, is redacted
 // (see Redact), escaped so that no control or invisible character is left,
 // and cut after a few KiB.
-func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	return slog.New(newHandler(w, format, level, isTerminal(w) && os.Getenv("NO_COLOR") == ""))
 }
 
-func newHandler(w io.Writer, format string, level slog.Level, colour bool) slog.Handler {
+func newHandler(w io.Writer, format string, level slog.Leveler, colour bool) slog.Handler {
 	if format == "json" {
 		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: replace(clean)})
 	}
