@@ -10,19 +10,30 @@ import (
 
 // entry gives goproxy a ResponseWriter whose Hijack loses nothing. goproxy
 // takes the connection from Hijack and drops the buffered reader beside it;
-// a TLS ClientHello that came in the same packet as the CONNECT is in there.
+// a TLS ClientHello that came in the same packet as the CONNECT is in there. It
+// also closes what goproxy leaves open: an upgraded connection whose other side
+// has ended.
 type entry struct {
 	next  http.Handler
 	conns *connSet
 }
 
 func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.next.ServeHTTP(&hijacker{ResponseWriter: w, conns: e.conns}, r)
+	h := &hijacker{ResponseWriter: w, conns: e.conns}
+	kept := false
+	defer func() {
+		if h.taken != nil && !kept {
+			_ = h.taken.Close()
+		}
+	}()
+	e.next.ServeHTTP(h, r)
+	kept = r.Method == http.MethodConnect // a tunnel lives on
 }
 
 type hijacker struct {
 	http.ResponseWriter
 	conns *connSet
+	taken *conn // what Hijack gave away
 }
 
 // Unwrap lets http.ResponseController reach the real writer.
@@ -37,12 +48,12 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conn := &conn{Conn: c, buffered: rw.Reader, set: h.conns}
-	if !h.conns.add(conn) {
+	h.taken = &conn{Conn: c, buffered: rw.Reader, set: h.conns}
+	if !h.conns.add(h.taken) {
 		_ = c.Close()
 		return nil, nil, net.ErrClosed
 	}
-	return conn, rw, nil
+	return h.taken, rw, nil
 }
 
 // conn is a hijacked client connection: it first yields what was read ahead,

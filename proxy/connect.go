@@ -15,6 +15,7 @@ import (
 
 	"github.com/elazarl/goproxy"
 
+	"modelwall/proxy/fetch"
 	"modelwall/proxy/hub"
 	"modelwall/proxy/upstream"
 )
@@ -31,7 +32,11 @@ func (s *Server) goproxy() http.Handler {
 	g.NonproxyHandler = s.Local
 	g.ConnectDial = nil
 	g.ConnectDialWithReq = func(r *http.Request, _, addr string) (net.Conn, error) {
-		return s.Dialer.DialTunnel(r.Context(), addr)
+		c, err := s.Dialer.DialTunnel(r.Context(), addr)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", fetch.ErrUnreachable, err)
+		}
+		return c, nil
 	}
 	g.ConnectionErrHandler = func(w io.Writer, _ *goproxy.ProxyCtx, err error) {
 		_ = refusal(nil, err).Write(w) //nolint:bodyclose // Write closes the body
@@ -105,7 +110,7 @@ func (s *Server) plain(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *
 // forward sends a plain request on. goproxy would end a body that broke off
 // as if it were whole; here the break aborts the client's connection.
 func (s *Server) forward(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, error) {
-	resp, err := s.Transport.RoundTrip(r)
+	resp, err := unreachable{s.Transport}.RoundTrip(r)
 	if err != nil {
 		return refusal(r, err), nil
 	}
@@ -150,23 +155,19 @@ func (s *Server) hijack(r *http.Request, raw net.Conn, target string) {
 		return
 	}
 	c.target = target
-	s.shakes.Add(1)
-	go func() {
-		defer s.shakes.Done()
-		ready, err := s.shake(c)
-		if err != nil {
-			s.Logger.Debug("handshake failed", "target", c.target, "client", r.RemoteAddr, "error", err)
-			_ = c.Close()
-			return
-		}
-		s.tunnel.push(ready)
-	}()
+	ready, err := s.shake(r.Context(), c)
+	if err != nil {
+		s.Logger.Debug("handshake failed", "target", c.target, "client", r.RemoteAddr, "error", err)
+		_ = c.Close()
+		return
+	}
+	s.tunnel.push(ready)
 }
 
 // tlsHandshake is the first byte of a TLS connection (RFC 8446, 5.1).
 const tlsHandshake = 22
 
-func (s *Server) shake(c *conn) (net.Conn, error) {
+func (s *Server) shake(ctx context.Context, c *conn) (net.Conn, error) {
 	if err := c.SetDeadline(time.Now().Add(s.HandshakeTimeout)); err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (s *Server) shake(c *conn) (net.Conn, error) {
 	if first == tlsHandshake {
 		host, _, _ := net.SplitHostPort(c.target)
 		secured := tls.Server(c, s.Certifier.ServerConfig(host))
-		if err := secured.HandshakeContext(context.Background()); err != nil {
+		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
 		ready = secured

@@ -13,6 +13,7 @@ import (
 	"modelwall/proxy/fetch"
 	"modelwall/proxy/gate"
 	"modelwall/proxy/hub"
+	"modelwall/proxy/store"
 	"modelwall/proxy/upstream"
 	"modelwall/scan"
 )
@@ -20,6 +21,7 @@ import (
 // Errors of this package. What the others add is in faults.
 var (
 	errBadRequest  = errors.New("malformed request")
+	errTooLong     = errors.New("request body is too long")
 	errMethod      = errors.New("method not allowed")
 	errMisdirected = errors.New("host does not match the tunnel")
 	errHostDenied  = errors.New("host is not allowed")
@@ -42,6 +44,7 @@ type fault struct {
 // faults is the one table of errors. The first class that fits counts.
 var faults = []fault{
 	{errBadRequest, http.StatusBadRequest, "ModelwallBadRequest", "Modelwall can not make sense of this request", true},
+	{errTooLong, http.StatusRequestEntityTooLarge, "ModelwallRequestTooLarge", "Modelwall refuses this request", true},
 	{errMethod, http.StatusMethodNotAllowed, "ModelwallMethod", "Modelwall refuses this request", true},
 	{errMisdirected, http.StatusMisdirectedRequest, "ModelwallMisdirected", "Modelwall refuses this request", true},
 	{errHostDenied, http.StatusForbidden, "ModelwallHostDenied", "Modelwall does not connect to this host", true},
@@ -49,16 +52,19 @@ var faults = []fault{
 	{upstream.ErrParent, http.StatusBadGateway, "ModelwallParentProxy", "The parent proxy (upstream.proxy) does not let Modelwall through", false},
 	{errXet, http.StatusForbidden, "ModelwallXetRefused", hub.XetRefusal, false},
 	{errNotCovered, http.StatusForbidden, "ModelwallNotCovered", "Modelwall refuses what it can not inspect", true},
+	{fetch.ErrTooLarge, http.StatusForbidden, "ModelwallTooLarge", "Modelwall refuses what is too large to be held back until it is inspected", true},
 	{gate.ErrRedirect, http.StatusBadGateway, "ModelwallRedirect", "Modelwall does not follow the Hub there", true},
 	{fetch.ErrMismatch, http.StatusBadGateway, "ModelwallContentMismatch", "The content is not what the Hub announced; nothing was kept, try again", true},
 	{fetch.ErrChanged, http.StatusBadGateway, "ModelwallContentChanged", "The content changed while it was fetched; try again", false},
 	{fetch.ErrSpool, http.StatusInsufficientStorage, "ModelwallDisk", "Modelwall can not write to its disk; tell whoever runs it", false},
 	{fetch.ErrStalled, http.StatusGatewayTimeout, "ModelwallUpstreamStalled", "The Hub stopped sending", false},
-	{context.DeadlineExceeded, http.StatusGatewayTimeout, "ModelwallUpstreamTimeout", "The Hub did not answer in time", false},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, "ModelwallUpstreamTimeout", "The server behind Modelwall did not answer in time", false},
 	{fetch.ErrTruncated, http.StatusBadGateway, "ModelwallUpstreamCut", "The Hub's answer broke off again and again", false},
 	{fetch.ErrProtocol, http.StatusBadGateway, "ModelwallUpstreamProtocol", "The Hub's answer makes no sense", true},
 	{errAnswer, http.StatusBadGateway, "ModelwallUpstreamProtocol", "The Hub's answer makes no sense", true},
-	{fetch.ErrUnreachable, http.StatusBadGateway, "ModelwallUpstreamUnreachable", "Modelwall can not reach the Hub", false},
+	{fetch.ErrUnreachable, http.StatusBadGateway, "ModelwallUpstreamUnreachable", "Modelwall can not reach the server", false},
+	{store.ErrFull, http.StatusInsufficientStorage, "ModelwallDisk", "Modelwall has no space left; tell whoever runs it", false},
+	{store.ErrUnwritable, http.StatusInsufficientStorage, "ModelwallDisk", "Modelwall can not use its data folder; tell whoever runs it", false},
 	{os.ErrPermission, http.StatusInsufficientStorage, "ModelwallDisk", "Modelwall can not use its data folder; tell whoever runs it", false},
 }
 
@@ -66,6 +72,10 @@ var faults = []fault{
 var unknownFault = fault{nil, http.StatusInternalServerError, "ModelwallInternal", "Modelwall failed; the request id finds the reason in its log", false}
 
 func classify(err error) fault {
+	var timing interface{ Timeout() bool }
+	if errors.As(err, &timing) && timing.Timeout() {
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err) // not all of net/http's are
+	}
 	for _, f := range faults {
 		if errors.Is(err, f.class) {
 			return f
@@ -100,10 +110,36 @@ type problem struct {
 	Findings  []scan.Finding `json:"findings,omitempty"`
 }
 
+// passedStatus are those of them that a content host may set as well.
+var passedStatus = []string{"Retry-After", "Ratelimit", "Ratelimit-Policy", "Content-Range"}
+
+func pass(to, from http.Header, keys []string) {
+	for _, k := range keys {
+		if v := from.Values(k); len(v) > 0 {
+			to[textproto.CanonicalMIMEHeaderKey(k)] = v
+		}
+	}
+}
+
+// contentStatus is what a client is told when a content host answers with
+// status in place of content. One that is no error would make a file of our
+// explanation, and on 401 git-lfs asks again and again.
+func contentStatus(status int) int {
+	switch {
+	case status < http.StatusBadRequest:
+		return http.StatusBadGateway
+	case status == http.StatusUnauthorized:
+		return http.StatusForbidden
+	}
+	return status
+}
+
 // WriteError answers a request with err: a refusal with its findings, the
-// Hub's own refusal as it came, anything else by the table.
+// Hub's own refusal as it came, a content host's by its status alone, anything
+// else by the table.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	var status *fetch.StatusError
+	var denied *gate.Denied
 	var refused *gate.Refused
 	switch {
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
@@ -112,15 +148,14 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		writeProblem(w, http.StatusForbidden, refused.Code(), problem{
 			Message: refused.Error(), SHA256: refused.SHA256, Findings: refused.Report.Findings,
 		})
+	case errors.As(err, &denied):
+		pass(w.Header(), denied.Header, passed)
+		w.Header().Set("Content-Length", strconv.Itoa(len(denied.Body)))
+		w.WriteHeader(denied.Code)
+		w.Write(denied.Body)
 	case errors.As(err, &status):
-		for _, k := range passed {
-			if v := status.Header.Values(k); len(v) > 0 {
-				w.Header()[textproto.CanonicalMIMEHeaderKey(k)] = v
-			}
-		}
-		w.Header().Set("Content-Length", strconv.Itoa(len(status.Body)))
-		w.WriteHeader(status.Code)
-		w.Write(status.Body)
+		pass(w.Header(), status.Header, passedStatus)
+		writeProblem(w, contentStatus(status.Code), "ModelwallContentHost", problem{Message: "The content could not be fetched: " + status.Error()})
 	default:
 		f := classify(err)
 		writeProblem(w, f.status, f.code, problem{Message: f.line(err)})

@@ -27,13 +27,17 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", id)
 	req := hub.Classify(r.Method, r.URL.Host, r.URL)
 	f.Logger.Debug("request", "request_id", id, "method", r.Method, "kind", req.Kind.String(), "what", req.String())
+	if err := refuse(r.Method, req); err != nil {
+		f.Gate.Refuse(w, r, req, err)
+		return
+	}
 	if err := f.route(w, r, req); err != nil {
 		WriteError(w, r, err)
 	}
 }
 
-func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) error {
-	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
+// refuse returns why a request is never passed on, or nil.
+func refuse(method string, req hub.Request) error {
 	switch {
 	case req.Ambiguous:
 		return fmt.Errorf("%w: the path can be read in more than one way", errBadRequest)
@@ -41,12 +45,19 @@ func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) e
 		return errXet
 	case req.Kind.Refused():
 		return fmt.Errorf("%w: %s", errNotCovered, req.Kind)
-	case req.Kind == hub.BucketFile, req.Kind == hub.Derived, req.Kind == hub.Page && r.Method == http.MethodGet:
-		f.Gate.ServeWhole(w, f.whole(r), req, req.Path, nil)
-	case req.Kind.IsFile() && reading:
-		f.Gate.ServeFile(w, r, req)
-	case req.Kind.IsFile() && r.Method != http.MethodOptions:
+	case req.Kind.IsFile() && method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions:
 		return fmt.Errorf("%w: a file is fetched with GET", errMethod)
+	}
+	return nil
+}
+
+func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) error {
+	whole := req.Kind == hub.BucketFile || req.Kind == hub.Derived || req.Kind == hub.Page
+	switch {
+	case whole && r.Method == http.MethodGet:
+		f.Gate.ServeWhole(w, f.whole(r), req, req.Path, nil)
+	case !whole && req.Kind.IsFile() && r.Method != http.MethodOptions:
+		f.Gate.ServeFile(w, r, req)
 	case req.Kind == hub.LFSBatch:
 		return f.lfsBatch(w, r, req)
 	case req.Kind == hub.GitUploadPack:
@@ -58,7 +69,8 @@ func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) e
 }
 
 // relay passes metadata on, without the signals that make a client use Xet. An
-// answer that turns out to be a file is not passed on.
+// answer that turns out to be a file is not passed on, nor is another protocol,
+// and of a file there is no more than a header.
 func (f *Front) relay(req hub.Request) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: unreachable{f.Transport},
@@ -68,6 +80,13 @@ func (f *Front) relay(req hub.Request) *httputil.ReverseProxy {
 			identity(p.Out)
 		},
 		ModifyResponse: func(resp *http.Response) error {
+			if resp.StatusCode == http.StatusSwitchingProtocols && req.Kind != hub.Relay {
+				return fmt.Errorf("%w: a switch to another protocol", errNotCovered)
+			}
+			if req.Kind.IsFile() && resp.Request.Method != http.MethodHead {
+				resp.Body.Close()
+				setBody(resp, nil)
+			}
 			delivers := resp.StatusCode < 300 && resp.Request.Method != http.MethodHead && resp.ContentLength != 0
 			if delivers && req.Kind.IsMetadata() && hub.IsFileAnswer(resp.Header) || hub.IsXetInfo(resp.Header) {
 				return fmt.Errorf("%w: the answer is not what was asked for", errNotCovered)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 
 	"modelwall/proxy/gate"
@@ -15,7 +16,7 @@ func (f *Front) uploadPack(w http.ResponseWriter, r *http.Request, req hub.Reque
 	if r.Method != http.MethodPost {
 		return fmt.Errorf("%w: git-upload-pack takes POST", errBadRequest)
 	}
-	in := r.Body
+	var in io.Reader = r.Body
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		z, err := gzip.NewReader(in)
 		if err != nil {
@@ -23,7 +24,7 @@ func (f *Front) uploadPack(w http.ResponseWriter, r *http.Request, req hub.Reque
 		}
 		in = z
 	}
-	body, err := readAll(in, maxRequest)
+	body, err := readRequest(in)
 	if err != nil {
 		return err
 	}

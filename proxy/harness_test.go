@@ -46,6 +46,7 @@ type stack struct {
 	addr      string
 	client    *http.Client
 	downloads *downloads
+	stop      func() // ends the proxy; called by the clean-up if not before
 }
 
 type stackOptions struct {
@@ -55,6 +56,7 @@ type stackOptions struct {
 	grace     time.Duration
 	stall     time.Duration
 	handshake time.Duration
+	shutdown  time.Duration
 	deny      bool
 	blobs     func(*store.Blobs) gate.Blobs
 	inspector gate.Inspector // in place of the one that the test controls
@@ -130,6 +132,7 @@ func newStack(t testing.TB, o stackOptions) *stack {
 		Local:            http.NotFoundHandler(),
 		Logger:           log,
 		HandshakeTimeout: o.handshake,
+		ShutdownTimeout:  o.shutdown,
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
@@ -137,12 +140,13 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, ln) }()
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
+	t.Cleanup(s.stop)
 	s.client = s.newClient(true)
 	return s
 }
@@ -287,11 +291,15 @@ func (i *inspector) count() int {
 
 // downloads is the audit sink.
 type downloads struct {
-	mu   sync.Mutex
-	list []audit.Record
+	mu     sync.Mutex
+	list   []audit.Record
+	before func() // if set, is called for each record
 }
 
 func (d *downloads) Record(_ context.Context, r audit.Record) {
+	if d.before != nil {
+		d.before()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.list = append(d.list, r)

@@ -40,6 +40,10 @@ func (s *Server) serveInner(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.Method == http.MethodConnect {
+		WriteError(w, r, fmt.Errorf("%w: CONNECT inside a tunnel", errMethod))
+		return
+	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	u := *r.URL
 	u.Scheme, u.Host = "https", host

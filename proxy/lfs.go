@@ -7,18 +7,16 @@ import (
 	"net/url"
 	"strconv"
 
+	"modelwall/proxy/audit"
 	"modelwall/proxy/gate"
 	"modelwall/proxy/hub"
 )
-
-// maxRequest bounds a request body that is read whole, in bytes.
-const maxRequest = 16 << 20
 
 // lfsBatch answers a Git LFS batch request: the Hub's answer, in which objects
 // that are known to be refused carry their refusal instead of an address. It
 // remembers what the Hub promises about the addresses that are left.
 func (f *Front) lfsBatch(w http.ResponseWriter, r *http.Request, req hub.Request) error {
-	body, err := readAll(r.Body, maxRequest)
+	body, err := readRequest(r.Body)
 	if err != nil {
 		return err
 	}
@@ -37,7 +35,7 @@ func (f *Front) lfsBatch(w http.ResponseWriter, r *http.Request, req hub.Request
 		return err
 	}
 	if resp.StatusCode == http.StatusOK {
-		if answer, err = f.cleanBatch(r, req, answer); err != nil {
+		if answer, err = f.cleanBatch(w, r, req, answer); err != nil {
 			return err
 		}
 	}
@@ -53,7 +51,7 @@ func (f *Front) lfsBatch(w http.ResponseWriter, r *http.Request, req hub.Request
 	return nil
 }
 
-func (f *Front) cleanBatch(r *http.Request, req hub.Request, answer []byte) ([]byte, error) {
+func (f *Front) cleanBatch(w http.ResponseWriter, r *http.Request, req hub.Request, answer []byte) ([]byte, error) {
 	batch, err := hub.ParseBatchResponse(answer)
 	if err != nil {
 		return nil, badAnswer(err)
@@ -71,6 +69,12 @@ func (f *Front) cleanBatch(r *http.Request, req hub.Request, answer []byte) ([]b
 		}
 		if refused != nil {
 			batch.Refuse(o.OID, http.StatusForbidden, refused.Error())
+			// The object will not be asked for: this was its download.
+			f.Gate.Audit.Record(r.Context(), audit.Record{
+				RequestID: w.Header().Get("X-Request-Id"), Client: r.RemoteAddr, Method: r.Method,
+				Repo: p.Repo, SHA256: p.SHA256, Size: p.Size, Cache: audit.CacheHit, Status: http.StatusForbidden,
+				Verdict: refused.Report.Verdict, Decision: refused.Decision.String(), Error: refused.Code(),
+			})
 			continue
 		}
 		if u, err := url.Parse(download.Href); err == nil {

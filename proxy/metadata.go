@@ -25,7 +25,7 @@ func cleanBody(req hub.Request, resp *http.Response) error {
 	if resp.Request.Method == http.MethodHead || !isJSON {
 		return nil
 	}
-	body, err := readAll(resp.Body, maxJSON)
+	body, err := readAnswer(resp)
 	if err != nil {
 		return err
 	}
@@ -56,17 +56,32 @@ func mediaType(h http.Header) string {
 	return t
 }
 
-// readAll reads and closes body, which must not be longer than limit.
-func readAll(body io.ReadCloser, limit int64) ([]byte, error) {
-	defer body.Close()
-	b, err := io.ReadAll(io.LimitReader(body, limit+1))
-	if err != nil {
+// readAnswer reads and closes the body of resp.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON+1))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", fetch.ErrTruncated, err)
+	case len(body) > maxJSON:
+		return nil, fmt.Errorf("%w: larger than %d bytes", errAnswer, maxJSON)
 	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%w: larger than %d bytes", errAnswer, limit)
+	return body, nil
+}
+
+// maxRequest bounds a request body that is read whole, in bytes.
+const maxRequest = 16 << 20
+
+// readRequest reads the body of a request.
+func readRequest(in io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(in, maxRequest+1))
+	switch {
+	case err != nil:
+		return nil, badRequest(err)
+	case len(body) > maxRequest:
+		return nil, fmt.Errorf("%w: more than %d bytes", errTooLong, maxRequest)
 	}
-	return b, nil
+	return body, nil
 }
 
 // send sends a request on and reads the whole answer.
@@ -75,6 +90,6 @@ func (f *Front) send(out *http.Request) (*http.Response, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := readAll(resp.Body, maxJSON)
+	body, err := readAnswer(resp)
 	return resp, body, err
 }

@@ -19,9 +19,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -88,11 +90,11 @@ func (o Options) withDefaults() Options {
 // Server is the proxy on its port.
 type Server struct {
 	Options
-	outer  *http.Server // what clients connect to
-	inner  *http.Server // what lies inside intercepted tunnels
-	tunnel *handoff     // carries connections from outer to inner
-	conns  connSet      // every hijacked connection that is still open
-	shakes sync.WaitGroup
+	outer   *http.Server   // what clients connect to
+	inner   *http.Server   // what lies inside intercepted tunnels
+	tunnel  *handoff       // carries connections from outer to inner
+	conns   connSet        // every hijacked connection that is still open
+	running sync.WaitGroup // handlers of both servers
 }
 
 // New returns a server that is not listening yet.
@@ -100,14 +102,14 @@ func New(o Options) *Server {
 	s := &Server{Options: o.withDefaults(), tunnel: newHandoff()}
 	errorLog := slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug)
 	s.outer = &http.Server{
-		Handler:           &entry{next: s.goproxy(), conns: &s.conns},
+		Handler:           s.contained(&entry{next: s.goproxy(), conns: &s.conns}),
 		ReadHeaderTimeout: s.HeaderTimeout,
 		IdleTimeout:       s.IdleTimeout,
 		MaxHeaderBytes:    s.MaxHeaderBytes,
 		ErrorLog:          errorLog,
 	}
 	s.inner = &http.Server{
-		Handler:           http.HandlerFunc(s.serveInner),
+		Handler:           s.contained(http.HandlerFunc(s.serveInner)),
 		ReadHeaderTimeout: s.HeaderTimeout,
 		IdleTimeout:       s.IdleTimeout,
 		MaxHeaderBytes:    s.MaxHeaderBytes,
@@ -117,9 +119,36 @@ func New(o Options) *Server {
 	return s
 }
 
+// contained is next with an owner: Serve waits for its handlers. A panic ends
+// the one request, and is an error in the log; net/http would tell it to
+// ErrorLog only, among the noise of broken handshakes.
+func (s *Server) contained(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.running.Add(1)
+		defer s.running.Done()
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p != http.ErrAbortHandler { //nolint:errorlint // panicked with as it is
+				s.Logger.Error("panic", "value", fmt.Sprint(p), "client", r.RemoteAddr, "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Serve accepts on ln until ctx ends, then lets requests under way finish for
-// ShutdownTimeout, closes what is left and returns nil. It closes ln.
+// ShutdownTimeout, cuts what is left, waits for its handlers and returns nil.
+// It closes ln.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	live, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	for _, server := range []*http.Server{s.outer, s.inner} {
+		server.BaseContext = func(net.Listener) context.Context { return live }
+	}
 	errs := make(chan error, 2)
 	go func() { errs <- s.outer.Serve(ln) }()
 	go func() { errs <- s.inner.Serve(s.tunnel) }()
@@ -140,7 +169,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.outer.Close()
 	s.inner.Close()
 	s.conns.closeAll()
-	s.shakes.Wait()
+	end()
+	s.running.Wait()
 	for ; running > 0; running-- {
 		failure = cmp.Or(failure, <-errs)
 	}

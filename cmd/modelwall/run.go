@@ -252,7 +252,7 @@ func wgetrc(dir, home, bundle string) (string, error) {
 	}
 	file := filepath.Join(dir, "wgetrc")
 	text = append(text, "\nca_certificate = "+bundle+"\n"...)
-	if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // in a folder of our own; mode 0600 as it may hold a password
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return "", fmt.Errorf("write settings for wget: %w", err)
 	}
 	return file, nil

@@ -20,6 +20,7 @@ import (
 func newScanCmd(p parts) *cobra.Command {
 	format := newChoice("text", "json")
 	failOn := newChoice("suspicious", "malicious", "low", "info")
+	var explain bool
 	cmd := &cobra.Command{
 		Use:   "scan [flags] PATH...",
 		Short: "Inspect files",
@@ -38,6 +39,9 @@ could not be examined or the command line is wrong, else 0.`,
 			if err := threshold.UnmarshalText([]byte(failOn.value)); err != nil {
 				return err
 			}
+			if explain && format.value != "text" {
+				return usagef("--explain is for --format text")
+			}
 			cfg, err := loadConfig(cmd)
 			if err != nil {
 				return err
@@ -47,7 +51,11 @@ could not be examined or the command line is wrong, else 0.`,
 			if err := t.add(cmd.Context(), args); err != nil {
 				return &exitError{exitUsage, err}
 			}
-			results := inspectAll(cmd.Context(), p.newEngine(cfg), t.list)
+			e := p.newEngine(cfg)
+			if explain {
+				e = e.With(withExplanations)
+			}
+			results := inspectAll(cmd.Context(), e, t.list)
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
@@ -64,6 +72,7 @@ could not be examined or the command line is wrong, else 0.`,
 	}
 	format.addTo(cmd, "format", "form of the report")
 	failOn.addTo(cmd, "fail-on", "the weakest finding that makes the exit code 1")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print step by step what loading each pickle would do")
 	return cmd
 }
 
@@ -83,6 +92,8 @@ type scanResult struct {
 	Findings []scan.Finding `json:"findings"`
 	Imports  []scan.Import  `json:"imports"`
 	Error    string         `json:"error"` // what could not be examined, "" if nothing
+
+	explanations []explanation
 }
 
 // failed is the result for a file that could not be examined at all.
@@ -169,7 +180,8 @@ func inspect(ctx context.Context, e *engine.Engine, t target) scanResult {
 	if n != size {
 		return failed(t.path, errChanged)
 	}
-	report, err := e.Inspect(ctx, scan.File{Name: t.name(), Size: size, ReaderAt: f})
+	var told explanations
+	report, err := e.Inspect(context.WithValue(ctx, explanationsKey{}, &told), scan.File{Name: t.name(), Size: size, ReaderAt: f})
 	r := scanResult{
 		Path:     t.path,
 		Size:     size,
@@ -179,6 +191,8 @@ func inspect(ctx context.Context, e *engine.Engine, t target) scanResult {
 		Findings: notNil(report.Findings),
 		Imports:  notNil(report.Imports),
 		Error:    report.Error,
+
+		explanations: told.list,
 	}
 	if after, serr := f.Stat(); err == nil && serr != nil {
 		err = serr

@@ -13,14 +13,14 @@ import (
 const maxShown = 20
 
 // printScan prints the results for a person: what is not clean with its
-// reasons, then a line that counts.
+// reasons, what there is to explain, then a line that counts.
 func printScan(out io.Writer, results []scanResult) error {
 	w := bufio.NewWriter(out)
 	c := coloursFor(out)
 	count := map[scan.Verdict]int{}
 	for _, r := range results {
 		count[r.Verdict]++
-		if r.Verdict != scan.Clean {
+		if r.Verdict != scan.Clean || len(r.explanations) > 0 {
 			printFile(w, c, r)
 		}
 	}
@@ -40,8 +40,11 @@ func printScan(out io.Writer, results []scanResult) error {
 
 func printFile(w io.Writer, c colours, r scanResult) {
 	paint := c.yellow
-	if r.Verdict == scan.Malicious {
+	switch r.Verdict {
+	case scan.Malicious:
 		paint = c.red
+	case scan.Clean:
+		paint = c.green
 	}
 	fmt.Fprintf(w, "%s  %s\n", paint(r.Verdict.String()), printable(r.Path))
 	shown, more := 0, 0
@@ -68,5 +71,6 @@ func printFile(w io.Writer, c colours, r scanResult) {
 	if r.Error != "" {
 		fmt.Fprintf(w, "    could not be examined: %s\n", printable(strings.TrimSpace(r.Error)))
 	}
+	printExplanations(w, r.explanations)
 	fmt.Fprintln(w)
 }

@@ -41,6 +41,9 @@ var (
 	ErrUnverified = errors.New("fetch: object is not verified")
 )
 
+// errPanic: the Source, or this package, has a bug.
+var errPanic = errors.New("fetch: panic")
+
 // Internal causes; always wrapped in one of the classes above.
 var (
 	errEndedEarly = errors.New("body ended early")

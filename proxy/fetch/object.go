@@ -84,9 +84,22 @@ func Start(ctx context.Context, src Source, opt Options) (*Object, error) {
 		o.cancel(nil)
 		return nil, err
 	}
-	o.users.Go(func() { o.stream(a) })
-	o.users.Go(o.hash)
+	o.run(func() { o.stream(a) })
+	o.run(o.hash)
 	return o, nil
+}
+
+// run starts f, which Close waits for. A panic in it, which can come from the
+// Source, fails the object and not the process.
+func (o *Object) run(f func()) {
+	o.users.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				o.fail(fmt.Errorf("%w: %v", errPanic, p))
+			}
+		}()
+		f()
+	})
 }
 
 // open makes one attempt, and counts it.

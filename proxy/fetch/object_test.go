@@ -283,3 +283,36 @@ func TestStatsAndHeader(t *testing.T) {
 		t.Error("Done is open after Wait")
 	}
 }
+
+// bomb is a body, or a Source, that panics.
+type bomb struct{ io.Closer }
+
+func (bomb) Read([]byte) (int, error) { panic("boom") }
+
+// A panic of a Source fails the object, wherever it happens.
+func TestSourceThatPanics(t *testing.T) {
+	b := content(8 << 20)
+	for name, open := range map[string]func(ctx context.Context, off int64) *Response{
+		"the body": func(context.Context, int64) *Response {
+			return &Response{Body: bomb{io.NopCloser(nil)}, Size: int64(len(b))}
+		},
+		"a range": func(ctx context.Context, off int64) *Response {
+			if off > 0 {
+				panic("boom")
+			}
+			return &Response{Body: newStuck(ctx, b[:1000]), Size: int64(len(b))}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := start(t, sourceFunc(func(ctx context.Context, off, _ int64) (*Response, error) { return open(ctx, off), nil }), options(t))
+			if _, err := o.ReadAt(make([]byte, 10), 7<<20); !errors.Is(err, errPanic) {
+				t.Errorf("read: %v", err)
+			}
+			failed(t, o, errPanic)
+		})
+	}
+}
+
+type sourceFunc func(ctx context.Context, off, n int64) (*Response, error)
+
+func (f sourceFunc) Open(ctx context.Context, off, n int64) (*Response, error) { return f(ctx, off, n) }

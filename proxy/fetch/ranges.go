@@ -52,7 +52,7 @@ func (o *Object) rangeAt(off, end int64) *rangeFetch {
 	rs.running = append(rs.running, f)
 	rs.recent[rs.next%len(rs.recent)] = f.span
 	rs.next++
-	o.users.Go(func() { o.runRange(f) })
+	o.run(func() { o.runRange(f) })
 	return f
 }
 

@@ -3,11 +3,13 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -26,13 +28,20 @@ type file interface {
 const SpoolPattern = "fetch-*.part"
 
 // createSpool makes a spool file in dir (os.TempDir() when empty), readable by
-// this user alone.
+// this user alone. It is made through an os.Root because on Windows only a file
+// that was opened so can be renamed while it is open, which Detach allows.
 func createSpool(dir string) (file, error) {
-	f, err := os.CreateTemp(dir, SpoolPattern)
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		if dir == "" {
-			dir = os.TempDir()
-		}
+		return nil, spoolError(dir, err)
+	}
+	defer func() { _ = root.Close() }() // the file stays open
+	name := strings.Replace(SpoolPattern, "*", rand.Text(), 1)
+	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
 		return nil, spoolError(dir, err)
 	}
 	return f, nil

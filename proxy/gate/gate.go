@@ -59,12 +59,15 @@ type Inspector interface {
 type Blobs interface {
 	// SpoolDir is where content arrives, on the same file system.
 	SpoolDir() string
-	// Open returns a whole, verified blob, or store.ErrNotFound.
+	// Open returns a blob that was whole and verified when it was stored, or
+	// store.ErrNotFound.
 	Open(sha256 string) (*store.Blob, error)
 	// Adopt moves a verified spool file in, to be served.
 	Adopt(ctx context.Context, path, sha256 string) error
 	// Quarantine moves a verified spool file in, to be reviewed only.
 	Quarantine(ctx context.Context, path, sha256 string) error
+	// Remove forgets content that is damaged.
+	Remove(ctx context.Context, sha256 string) error
 }
 
 // Records keeps what is known about content.
@@ -98,9 +101,13 @@ type Options struct {
 	Retries int           // of the upstream, per request
 	Stall   time.Duration // without a byte from the upstream, after which it is asked again
 	Grace   time.Duration // a job goes on this long without waiters; default 30 s
+	// MaxWhole bounds, in bytes, what is inspected whole before its first byte
+	// leaves (git packs, pages), and a file whose length nobody announces.
+	// More is fetch.ErrTooLarge. Default 16 GiB.
+	MaxWhole int64
 }
 
-// Gate serves files. Close it to stop its jobs.
+// Gate serves files. Close it to stop its jobs; requests then fail.
 type Gate struct {
 	Options
 	ctx  context.Context //nolint:containedctx // the life of all jobs, ended by Close
@@ -126,6 +133,9 @@ func New(o Options) *Gate {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.MaxWhole <= 0 {
+		o.MaxWhole = 16 << 30
+	}
 	if o.Audit == nil {
 		o.Audit = audit.Multi()
 	}
@@ -140,7 +150,9 @@ func New(o Options) *Gate {
 
 // Close cancels the jobs and waits for them.
 func (g *Gate) Close() {
+	g.mu.Lock()
 	g.stop()
+	g.mu.Unlock()
 	g.wg.Wait()
 }
 
@@ -160,8 +172,8 @@ func (g *Gate) Promised(host, path string, p Promise) { g.promises.Add(host+path
 // Judged returns the refusal that a download of the content would meet, as far
 // as it is known already, or nil.
 func (g *Gate) Judged(ctx context.Context, p Promise) (*Refused, error) {
-	if refused := g.refuseRepo(p.Repo); refused != nil {
-		return refused, nil
+	if d := g.Rules().Repo(p.Repo); !d.Action.Serves() {
+		return &Refused{Decision: d}, nil
 	}
 	v, ok, err := g.Verdicts.Verdict(ctx, p.SHA256, g.Inspector.Fingerprint())
 	if err != nil || !ok {
@@ -204,11 +216,4 @@ func (g *Gate) decide(ctx context.Context, sha256 string, r scan.Report) (policy
 	}
 	released := ok && release.Covers(r.Verdict)
 	return g.Rules().File(policy.Facts{Verdict: r.Verdict, Worst: r.Worst(), Released: released}), nil
-}
-
-func (g *Gate) refuseRepo(repo string) *Refused {
-	if d := g.Rules().Repo(repo); !d.Action.Serves() {
-		return &Refused{Decision: d}
-	}
-	return nil
 }

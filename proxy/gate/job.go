@@ -38,16 +38,20 @@ type job struct {
 }
 
 // join returns the job for s, starting one if there is none, and whether it
-// was there already. The caller calls leave when done with it.
-func (g *Gate) join(s *subject) (j *job, joined bool) {
+// was there already. The caller calls leave when done with it. The only error
+// is errClosed.
+func (g *Gate) join(s *subject) (j *job, joined bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.ctx.Err() != nil {
+		return nil, false, errClosed
+	}
 	if j, ok := g.jobs[s.key]; ok {
 		j.waiters++
 		if j.grace != nil {
 			j.grace.Stop()
 		}
-		return j, true
+		return j, true, nil
 	}
 	j = &job{
 		gate: g, subject: s, waiters: 1,
@@ -56,7 +60,14 @@ func (g *Gate) join(s *subject) (j *job, joined bool) {
 	j.ctx, j.cancel = context.WithCancel(g.ctx)
 	g.jobs[s.key] = j
 	g.wg.Go(j.run)
-	return j, false
+	return j, false, nil
+}
+
+// forget makes the next caller start a new job. Call with mu held.
+func (g *Gate) forget(j *job) {
+	if g.jobs[j.subject.key] == j {
+		delete(g.jobs, j.subject.key)
+	}
 }
 
 // leave gives up the caller's place. The last one to leave an unfinished job
@@ -71,6 +82,7 @@ func (j *job) leave() {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			if j.waiters == 0 {
+				g.forget(j)
 				j.cancel()
 			}
 		})
@@ -93,7 +105,7 @@ func (j *job) close() {
 }
 
 func (j *job) run() {
-	j.err = j.work()
+	j.err = j.gate.contain(j.work)
 	// The last stage first: whoever wakes at an earlier one sees the failure.
 	for _, stage := range []chan struct{}{j.kept, j.judged, j.opened} {
 		select {
@@ -105,7 +117,7 @@ func (j *job) run() {
 	g := j.gate
 	g.mu.Lock()
 	// From here on the store answers for this content, or a new job tries.
-	delete(g.jobs, j.subject.key)
+	g.forget(j)
 	j.ended = true
 	last := j.waiters == 0
 	g.mu.Unlock()
@@ -123,6 +135,7 @@ func (j *job) work() error {
 		Dir:          g.Blobs.SpoolDir(),
 		Retries:      g.Retries,
 		StallTimeout: g.Stall,
+		MaxSize:      g.MaxWhole,
 	})
 	if err != nil {
 		return err
@@ -218,4 +231,17 @@ func (j *job) failure() error {
 	}
 }
 
-var errGone = errors.New("client left")
+// fetched returns how many bytes have come from the upstream so far.
+func (j *job) fetched() int64 {
+	select {
+	case <-j.opened:
+	default:
+		return 0
+	}
+	if j.object == nil {
+		return 0
+	}
+	return j.object.Stats().Received
+}
+
+var errClosed = errors.New("the gate is closed")

@@ -30,7 +30,17 @@ type subject struct {
 	gitSHA1 string      // of a small file, else ""
 	size    int64       // -1 when only the content's host knows
 	source  fetch.Source
+	repo    string // where the Hub has the file, after its redirects; as in an audit record
 	key     string // equal for requests that ask for the same content
+}
+
+// promised compares the content's size with what this caller was told. A part
+// of the content is another content, that nobody inspected.
+func (s *subject) promised(size int64) error {
+	if s.size >= 0 && s.size != size {
+		return fmt.Errorf("%w: the Hub announced %d bytes, the content has %d", fetch.ErrMismatch, s.size, size)
+	}
+	return nil
 }
 
 // locate finds out what a request stands for, on behalf of its caller. An
@@ -40,46 +50,54 @@ func (g *Gate) locate(r *http.Request, req hub.Request) (*subject, error) {
 	if req.Kind == hub.Object {
 		return g.locateObject(r, req)
 	}
-	at, meta, header, err := g.ask(r.Context(), r)
+	found, err := g.ask(r.Context(), r)
 	if err != nil {
 		return nil, err
 	}
 	s := &subject{
 		request: req,
-		header:  hub.FileHeader(meta, header),
-		sha256:  meta.SHA256,
-		gitSHA1: meta.GitSHA1,
-		size:    meta.Size,
+		header:  hub.FileHeader(found.meta, found.header),
+		sha256:  found.meta.SHA256,
+		gitSHA1: found.meta.GitSHA1,
+		size:    found.meta.Size,
+		source:  fetch.HTTP(g.Transport, g.follow(r, found.bytes)),
+		repo:    hub.Classify(http.MethodGet, found.at.Host, found.at).RepoID(),
 	}
-	if req.Kind == hub.Blob {
+	if req.Kind == hub.Blob && req.SHA256 != "" {
 		s.sha256 = req.SHA256 // an OCI digest is a promise by itself
 	}
-	if s.sha256 == "" && s.gitSHA1 != "" && s.size >= 0 {
-		if s.sha256, _, err = g.Records.Alias(r.Context(), s.gitSHA1, s.size); err != nil {
-			return nil, err
-		}
-	}
-	s.source = fetch.HTTP(g.Transport, g.follow(r, at))
 	switch {
-	case meta.SHA256 != "" || req.Kind == hub.Blob:
+	case s.sha256 != "":
 		s.key = "sha256:" + s.sha256
 	case s.gitSHA1 != "":
 		s.key = fmt.Sprintf("git:%s:%d", s.gitSHA1, s.size)
+		if s.size >= 0 {
+			if s.sha256, _, err = g.Records.Alias(r.Context(), s.gitSHA1, s.size); err != nil {
+				return nil, err
+			}
+		}
 	default:
-		s.key = "url:" + r.URL.String()
+		s.key = unnamed(r)
 	}
 	return s, nil
+}
+
+// unnamed is the key of content without a name: its URL, and whoever asks,
+// because two of them may be shown two things there. It is a secret.
+func unnamed(r *http.Request) string {
+	return fmt.Sprintf("url:%s %q %q", r.URL, r.Header.Values("Authorization"), r.Header.Values("Cookie"))
 }
 
 // locateObject takes a signed URL on a content host. The signature is the
 // permission; whether the host accepts it shows when the content is asked for.
 func (g *Gate) locateObject(r *http.Request, req hub.Request) (*subject, error) {
-	s := &subject{request: req, header: http.Header{}, size: -1, key: "url:" + r.URL.String()}
+	s := &subject{request: req, header: http.Header{}, size: -1, key: unnamed(r)}
 	p, ok := g.promises.Get(r.URL.Host + r.URL.EscapedPath())
 	if ok {
 		s.request.Repo, s.request.Revision, s.request.Path = p.Repo, p.Revision, p.Path
 		s.sha256, s.size, s.key = p.SHA256, p.Size, "sha256:"+p.SHA256
 	}
+	s.repo = s.request.RepoID()
 	u := *r.URL
 	s.source = fetch.HTTP(g.Transport, func(ctx context.Context, _ bool) (*http.Request, error) {
 		return outgoing(ctx, http.MethodGet, &u, r)
@@ -89,16 +107,19 @@ func (g *Gate) locateObject(r *http.Request, req hub.Request) (*subject, error) 
 	if err != nil {
 		var status *fetch.StatusError
 		if errors.As(err, &status) && status.Code == http.StatusRequestedRangeNotSatisfiable {
+			err = s.promised(0)
 			s.size = 0
-			return s, nil
+			return s, err
 		}
 		return nil, err
 	}
 	defer probe.Body.Close()
-	if s.size >= 0 && probe.Size >= 0 && s.size != probe.Size {
-		return nil, fmt.Errorf("%w: the Hub promised %d bytes, the content host has %d", fetch.ErrMismatch, s.size, probe.Size)
+	if probe.Size >= 0 {
+		if err := s.promised(probe.Size); err != nil {
+			return nil, err
+		}
+		s.size = probe.Size
 	}
-	s.size = probe.Size
 	for _, k := range []string{"Content-Type", "Content-Disposition", "Last-Modified"} {
 		if v := probe.Header.Get(k); v != "" {
 			s.header.Set(k, v)
@@ -112,51 +133,59 @@ func (g *Gate) locateObject(r *http.Request, req hub.Request) (*subject, error) 
 	return s, nil
 }
 
+// found is what the Hub says about a file.
+type found struct {
+	at     *url.URL // where the Hub said it
+	meta   hub.Meta
+	header http.Header
+	bytes  *url.URL // where the content is
+}
+
 // ask sends HEAD to the Hub and follows redirects inside it, up to the answer
-// that carries the file's metadata. The URL returned is where the bytes are.
-func (g *Gate) ask(ctx context.Context, r *http.Request) (*url.URL, hub.Meta, http.Header, error) {
+// that carries the file's metadata.
+func (g *Gate) ask(ctx context.Context, r *http.Request) (found, error) {
 	at := *r.URL
 	var first hub.Meta
 	for range maxHops {
 		resp, err := g.roundTrip(ctx, http.MethodHead, &at, r)
 		if err != nil {
-			return nil, hub.Meta{}, nil, err
+			return found{}, err
 		}
 		resp.Body.Close()
 		if resp.StatusCode >= 400 {
-			return nil, hub.Meta{}, nil, g.refusal(ctx, resp, &at, r)
+			return found{}, g.refusal(ctx, resp, &at, r)
 		}
 		meta, err := hub.ParseMeta(&at, resp.StatusCode, resp.Header)
 		if err != nil {
-			return nil, hub.Meta{}, nil, fmt.Errorf("%w: %w", fetch.ErrProtocol, err)
+			return found{}, fmt.Errorf("%w: %w", fetch.ErrProtocol, err)
 		}
 		if meta.Commit == "" {
 			meta.Commit = first.Commit
 		}
 		switch {
 		case meta.Location == nil && resp.StatusCode < 300:
-			return &at, meta, resp.Header, nil
+			return found{&at, meta, resp.Header, &at}, nil
 		case meta.Location == nil:
-			return nil, hub.Meta{}, nil, fmt.Errorf("%w: status %d without a location", fetch.ErrProtocol, resp.StatusCode)
+			return found{}, fmt.Errorf("%w: status %d without a location", fetch.ErrProtocol, resp.StatusCode)
 		case meta.Location.Scheme != "https":
-			return nil, hub.Meta{}, nil, fmt.Errorf("%w: to scheme %q", ErrRedirect, meta.Location.Scheme)
+			return found{}, fmt.Errorf("%w: to scheme %q", ErrRedirect, meta.Location.Scheme)
 		}
 		switch hub.RoleOf(meta.Location.Host) {
 		case hub.RoleCDN:
-			return meta.Location, meta, resp.Header, nil
+			return found{&at, meta, resp.Header, meta.Location}, nil
 		case hub.RoleHub:
 			first, at = meta, *meta.Location
 		default:
-			return nil, hub.Meta{}, nil, fmt.Errorf("%w: to host %q", ErrRedirect, meta.Location.Hostname())
+			return found{}, fmt.Errorf("%w: to host %q", ErrRedirect, meta.Location.Hostname())
 		}
 	}
-	return nil, hub.Meta{}, nil, fmt.Errorf("%w: more than %d redirects", fetch.ErrProtocol, maxHops)
+	return found{}, fmt.Errorf("%w: more than %d redirects", fetch.ErrProtocol, maxHops)
 }
 
 // refusal makes an error of the Hub's refusal. The text that explains it comes
 // with GET only.
 func (g *Gate) refusal(ctx context.Context, head *http.Response, at *url.URL, r *http.Request) error {
-	e := &fetch.StatusError{Code: head.StatusCode, Header: head.Header}
+	e := &Denied{&fetch.StatusError{Code: head.StatusCode, Header: head.Header}}
 	if r.Method != http.MethodGet {
 		return e
 	}
@@ -182,11 +211,11 @@ func (g *Gate) follow(r *http.Request, at *url.URL) fetch.NewRequest {
 		mu.Lock()
 		defer mu.Unlock()
 		if fresh {
-			again, _, _, err := g.ask(ctx, r)
+			again, err := g.ask(ctx, r)
 			if err != nil {
 				return nil, err
 			}
-			at = again
+			at = again.bytes
 		}
 		return outgoing(ctx, http.MethodGet, at, r)
 	}
@@ -208,7 +237,7 @@ func (g *Gate) roundTrip(ctx context.Context, method string, u *url.URL, r *http
 // outgoing makes a request to u on behalf of r's caller. Credentials go only
 // to the very host that the caller sent them to, and never to a content host.
 func outgoing(ctx context.Context, method string, u *url.URL, r *http.Request) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil) //nolint:gosec // Classify and ask let only the Hub's hosts through
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, fetch.Final(err)
 	}

@@ -4,9 +4,17 @@ import (
 	"fmt"
 	"strings"
 
+	"modelwall/proxy/fetch"
 	"modelwall/proxy/policy"
 	"modelwall/scan"
 )
+
+// Denied is the Hub's own refusal, with the text and headers that explain it to
+// this caller. A content host's is a plain *fetch.StatusError: anybody may have
+// written what that says, so nothing of its text reaches a client.
+type Denied struct{ *fetch.StatusError }
+
+func (d *Denied) Unwrap() error { return d.StatusError }
 
 // Refused is the error of a download that policy does not serve.
 type Refused struct {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"modelwall/proxy/audit"
 	"modelwall/proxy/policy"
 	"modelwall/proxy/store"
 )
@@ -21,6 +20,7 @@ const lastPiece = 64 << 10
 // when they may leave. It implements io.ReadSeeker for http.ServeContent.
 type release struct {
 	ctx      context.Context //nolint:containedctx // the request's; ServeContent takes a reader
+	subject  *subject        // what this caller was promised; the job's may be another's
 	job      *job
 	transfer *transfer
 	size     int64
@@ -28,7 +28,6 @@ type release struct {
 
 	decided  bool
 	decision policy.Decision
-	err      error // sticky
 }
 
 // ready returns the stage after which a decision can be made: once judged
@@ -46,6 +45,9 @@ func (rel *release) decide() error {
 	if err := j.failure(); err != nil {
 		return err
 	}
+	if err := rel.subject.promised(j.size); err != nil {
+		return err
+	}
 	sha256 := j.subject.sha256
 	if sha256 == "" {
 		sha256 = j.digest.SHA256
@@ -57,42 +59,34 @@ func (rel *release) decide() error {
 	record := &rel.transfer.record
 	record.VerdictTime = time.Since(rel.transfer.started)
 	record.SHA256, record.Verdict, record.Decision = sha256, j.report.Verdict, d.String()
-	if record.Cache == audit.CacheMiss {
-		record.BytesFetched = j.size
-	}
 	if !d.Action.Serves() {
 		v := store.VerdictRecord{SHA256: sha256, Size: j.size, Report: j.report}
-		refused, err := j.gate.refuse(rel.ctx, d, v, j.subject.origin(record.Client))
+		refused, err := j.gate.refuse(rel.ctx, d, v, rel.subject.origin(record.Client))
 		return cmp.Or[error](err, refused)
 	}
 	rel.decided, rel.decision = true, d
 	return nil
 }
 
-// Read implements io.Reader.
-func (rel *release) Read(p []byte) (int, error) {
-	if rel.err != nil {
-		return 0, rel.err
+// settle sends the header, because the hold is over, and waits until the body
+// may follow.
+func (rel *release) settle() error {
+	if err := http.NewResponseController(rel.transfer).Flush(); err != nil {
+		return errGone
 	}
-	n, err := rel.read(p)
-	rel.err = err
-	return n, err
+	if err := rel.wait(rel.ready()); err != nil {
+		return err
+	}
+	return rel.decide()
 }
 
-func (rel *release) read(p []byte) (int, error) {
+// Read implements io.Reader.
+func (rel *release) Read(p []byte) (int, error) {
 	if rel.off >= rel.size {
 		return 0, io.EOF
 	}
 	if !rel.decided {
-		// The hold is over and the verdict is not there: the headers go out
-		// now, and the body waits.
-		if err := http.NewResponseController(rel.transfer).Flush(); err != nil {
-			return 0, err
-		}
-		if err := rel.wait(rel.ready()); err != nil {
-			return 0, err
-		}
-		if err := rel.decide(); err != nil {
+		if err := rel.settle(); err != nil {
 			return 0, err
 		}
 	}

@@ -4,17 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"modelwall/proxy/audit"
+	"modelwall/proxy/fetch"
 	"modelwall/proxy/hub"
-	"modelwall/proxy/policy"
 	"modelwall/proxy/store"
-	"modelwall/scan"
 )
 
 // wholeFirst is the size up to which a file is proven before its first byte
@@ -57,57 +55,10 @@ func (g *Gate) head(w http.ResponseWriter, r *http.Request, req hub.Request) err
 	return nil
 }
 
-// transfer is one GET on its way: where it goes and what the audit record of
-// it will say.
-type transfer struct {
-	*counter
-	record  audit.Record
-	started time.Time
-}
-
-// audited runs serve, answers its error, and writes the canonical record of
-// the download, however it ends.
-func (g *Gate) audited(w http.ResponseWriter, r *http.Request, req hub.Request, serve func(*transfer) error) {
-	t := &transfer{counter: &counter{ResponseWriter: w}, started: time.Now()}
-	t.record = audit.Record{
-		RequestID: w.Header().Get("X-Request-Id"), Client: r.RemoteAddr, Method: r.Method,
-		Repo: req.RepoID(), Revision: req.Revision, Path: req.Path, Decision: audit.DecisionError,
-	}
-	defer func() {
-		t.record.Status, t.record.BytesSent = t.status, t.sent
-		g.Audit.Record(context.WithoutCancel(r.Context()), t.record)
-	}()
-	err := serve(t)
-	if err == nil {
-		return
-	}
-	t.failed(err)
-	if t.begun {
-		// Headers are out: the only honest end is a visible break. HTTP/1.1
-		// closes the connection short of Content-Length, HTTP/2 resets the
-		// stream.
-		panic(http.ErrAbortHandler)
-	}
-	g.Fail(t, r, err)
-}
-
-// failed notes in the record why nothing, or not everything, was sent.
-func (t *transfer) failed(err error) {
-	var refused *Refused
-	if !errors.As(err, &refused) {
-		t.record.Decision, t.record.Error = audit.DecisionError, err.Error()
-		return
-	}
-	t.record.Decision, t.record.Verdict, t.record.Error = refused.Decision.String(), refused.Report.Verdict, refused.Code()
-	if refused.SHA256 != "" {
-		t.record.SHA256 = refused.SHA256
-	}
-}
-
 func (g *Gate) get(t *transfer, r *http.Request, req hub.Request) error {
 	if req.Kind != hub.Object { // where the repository is known in advance
-		if refused := g.refuseRepo(req.RepoID()); refused != nil {
-			return refused
+		if err := t.admit(req.RepoID()); err != nil {
+			return err
 		}
 	}
 	s, err := g.locate(r, req)
@@ -116,19 +67,44 @@ func (g *Gate) get(t *transfer, r *http.Request, req hub.Request) error {
 	}
 	t.record.Repo, t.record.Revision, t.record.Path = s.request.RepoID(), s.request.Revision, s.request.Path
 	t.record.SHA256, t.record.Size = s.sha256, s.size
-	if refused := g.refuseRepo(s.request.RepoID()); refused != nil {
-		return refused
+	if err := t.admit(s.repo); err != nil {
+		return err
 	}
+	r = oneRange(r)
 	if done, err := g.serveKnown(t, r, s); done {
 		return err
 	}
-	j, joined := g.join(s)
-	defer j.leave()
-	t.record.Cache = audit.CacheMiss
-	if joined {
-		t.record.Cache = audit.CacheJoin
+	for {
+		joined, err := g.serveShared(t, r, s)
+		var status *fetch.StatusError
+		if !joined || t.begun || !errors.As(err, &status) {
+			return err
+		}
+		// The upstream refused whoever started the job: an expired signature,
+		// a quota. This caller asks for himself.
 	}
-	return g.serveJob(t, r, s, j)
+}
+
+// oneRange is r without a Range of several parts, which is then answered with
+// the whole (RFC 9110, 14.2). http.ServeContent would read the parts in a
+// goroutine of its own, and no client of the Hub asks for them.
+func oneRange(r *http.Request) *http.Request {
+	if !strings.Contains(r.Header.Get("Range"), ",") {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("Range")
+	return r
+}
+
+// unconditional is r without preconditions: they would be answered before the
+// verdict.
+func unconditional(r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	for _, k := range [...]string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+		r.Header.Del(k)
+	}
+	return r
 }
 
 // serveKnown answers from the store when it has a verdict and, for one that
@@ -161,10 +137,35 @@ func (g *Gate) serveKnown(t *transfer, r *http.Request, s *subject) (done bool, 
 		return true, err
 	}
 	defer blob.Close()
+	if err := s.promised(blob.Size()); err != nil {
+		return true, err
+	}
 	setHeader(t.Header(), s.header)
-	warn(t.Header(), d, v.Report)
-	http.ServeContent(t, r, "", time.Time{}, blob)
-	return true, nil
+	t.warn(d, v.Report)
+	content := &reading{ReadSeeker: newProven(blob)}
+	http.ServeContent(t, r, "", time.Time{}, content)
+	if errors.Is(content.err, errDamaged) {
+		// The next caller gets it from the Hub.
+		return true, errors.Join(content.err, g.Blobs.Remove(r.Context(), s.sha256))
+	}
+	return true, content.err
+}
+
+// serveShared waits for the job that fetches the content and releases it, and
+// tells whether somebody else had started that job.
+func (g *Gate) serveShared(t *transfer, r *http.Request, s *subject) (joined bool, err error) {
+	j, joined, err := g.join(s)
+	if err != nil {
+		return false, err
+	}
+	defer j.leave()
+	if joined {
+		t.record.Cache = audit.CacheJoin
+	} else {
+		t.record.Cache = audit.CacheMiss
+		defer func() { t.record.BytesFetched = j.fetched() }()
+	}
+	return joined, g.serveJob(t, r, s, j)
 }
 
 // lead is how much earlier than Hold the headers leave, to arrive by then.
@@ -172,7 +173,7 @@ const lead = 500 * time.Millisecond
 
 // serveJob waits for the job's verdict and releases its content.
 func (g *Gate) serveJob(t *transfer, r *http.Request, s *subject, j *job) error {
-	release := &release{ctx: r.Context(), job: j, transfer: t, size: s.size}
+	release := &release{ctx: r.Context(), subject: s, job: j, transfer: t, size: s.size}
 	if err := hold(r.Context(), release.ready(), g.Hold()-lead-time.Since(t.started)); err != nil {
 		return err
 	}
@@ -199,13 +200,16 @@ func (g *Gate) serveJob(t *transfer, r *http.Request, s *subject, j *job) error 
 	t.record.Size = release.size
 	setHeader(t.Header(), s.header)
 	if release.decided {
-		warn(t.Header(), release.decision, j.report)
+		t.warn(release.decision, j.report)
+	} else {
+		r = unconditional(r)
 	}
-	http.ServeContent(t, r, "", time.Time{}, release)
-	if release.err != nil && !errors.Is(release.err, io.EOF) {
-		return release.err
+	content := &reading{ReadSeeker: release}
+	http.ServeContent(t, r, "", time.Time{}, content)
+	if content.err == nil && !release.decided {
+		return release.settle() // no byte was asked for
 	}
-	return nil
+	return content.err
 }
 
 // forever is longer than any wait.
@@ -237,58 +241,6 @@ func setHeader(dst, src http.Header) {
 	dst.Set("Accept-Ranges", "bytes")
 }
 
-// warn tells the client what it is getting, in the header that the Hub's
-// clients print.
-func warn(h http.Header, d policy.Decision, r scan.Report) {
-	if d.Action != policy.Warn {
-		return
-	}
-	text := fmt.Sprintf("modelwall; this file is %s", r.Verdict)
-	if d.Would != d.Action {
-		text += fmt.Sprintf(" and would be refused (%s) if policy.monitor were off", d.Would)
-	}
-	if len(r.Findings) > 0 {
-		text += ": " + r.Findings[0].Message
-	}
-	h.Set("X-HF-Warning", hub.OneLine(text, 500))
-}
-
 func (s *subject) origin(client string) origin {
 	return origin{s.request.RepoID(), s.request.Revision, s.request.Path, client}
 }
-
-// counter is a ResponseWriter that knows what went through it.
-type counter struct {
-	http.ResponseWriter
-	status int
-	sent   int64
-	begun  bool
-}
-
-func (c *counter) WriteHeader(status int) {
-	if !c.begun {
-		c.status, c.begun = status, true
-	}
-	c.ResponseWriter.WriteHeader(status)
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	if !c.begun {
-		c.WriteHeader(http.StatusOK)
-	}
-	n, err := c.ResponseWriter.Write(p)
-	c.sent += int64(n)
-	return n, err
-}
-
-// ReadFrom keeps sendfile for blobs on a plain connection.
-func (c *counter) ReadFrom(src io.Reader) (int64, error) {
-	if !c.begun {
-		c.WriteHeader(http.StatusOK)
-	}
-	n, err := io.Copy(c.ResponseWriter, src)
-	c.sent += n
-	return n, err
-}
-
-func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -1,52 +1,56 @@
 package gate
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"strconv"
 	"time"
 
 	"modelwall/proxy/audit"
 	"modelwall/proxy/fetch"
 	"modelwall/proxy/hub"
-	"modelwall/proxy/store"
+	"modelwall/proxy/policy"
 	"modelwall/scan"
 )
 
 // ServeWhole sends a request on as it is and inspects the whole body of the
-// answer before any of it is released. It is for answers that carry content
-// without being a file of their own: pages, unknown routes, git packs. Nothing
-// of them is cached.
+// answer, of MaxWhole bytes at most, before any of it is released. It is for
+// answers that carry content without being a file of their own: pages, unknown
+// routes, git packs. Nothing of them is cached.
 //
 // name tells the inspector what the body is called; refuse, if not nil,
 // answers a refusal in the client's own protocol instead of Fail.
 func (g *Gate) ServeWhole(w http.ResponseWriter, out *http.Request, req hub.Request, name string, refuse func(http.ResponseWriter, *Refused)) {
 	g.audited(w, out, req, func(t *transfer) error {
-		if refused := g.refuseRepo(req.RepoID()); refused != nil && req.Repo != "" {
-			return refused
+		if req.Repo != "" {
+			if err := t.admit(req.RepoID()); err != nil {
+				return err
+			}
 		}
-		resp, err := g.Transport.RoundTrip(out)
-		if err != nil {
-			return fmt.Errorf("%w: %w", fetch.ErrUnreachable, err)
-		}
-		defer resp.Body.Close()
-		if resp.Header.Get("Content-Encoding") != "" {
-			return fmt.Errorf("%w: Content-Encoding although identity was asked", fetch.ErrMismatch)
-		}
-		body, sum, err := g.spoolWhole(resp.Body)
+		once := &onceSource{gate: g, out: out}
+		body, err := fetch.Start(out.Context(), once, fetch.Options{
+			Size: -1, Dir: g.Blobs.SpoolDir(), MaxSize: g.MaxWhole, Retries: -1, StallTimeout: g.Stall,
+		})
 		if err != nil {
 			return err
 		}
-		defer body.Close()
-		size, err := body.Seek(0, io.SeekEnd)
+		defer func() {
+			t.record.BytesFetched = body.Stats().Received
+			if err := body.Close(); err != nil {
+				g.Logger.Warn("a spool file was not removed", "error", err)
+			}
+		}()
+		t.record.Cache = audit.CacheMiss
+		digest, err := body.Wait(out.Context())
 		if err != nil {
-			return fmt.Errorf("%w: %w", fetch.ErrSpool, err)
+			return err
 		}
-		t.record.Size, t.record.SHA256, t.record.BytesFetched, t.record.Cache = size, sum, size, audit.CacheMiss
-		if err := g.judgeWhole(t, out, scan.File{Name: name, Size: size, ReaderAt: body}); err != nil {
+		t.record.Size, t.record.SHA256 = digest.Size, digest.SHA256
+		content := body.Reader(out.Context())
+		d, report, err := g.judgeWhole(t, out, scan.File{Name: name, Size: digest.Size, ReaderAt: content})
+		if err != nil {
 			if refused, ok := err.(*Refused); ok && refuse != nil { //nolint:errorlint // made in judgeWhole
 				t.failed(err)
 				refuse(t, refused)
@@ -54,67 +58,77 @@ func (g *Gate) ServeWhole(w http.ResponseWriter, out *http.Request, req hub.Requ
 			}
 			return err
 		}
-		hub.EndToEnd(resp.Header)
-		hub.CleanResponse(resp.Header)
-		resp.Header.Del("X-Request-Id")
-		for k, v := range resp.Header {
+		header := once.resp.Header
+		hub.EndToEnd(header)
+		hub.CleanResponse(header)
+		header.Del("X-Request-Id")
+		for k, v := range header {
 			t.Header()[k] = v
 		}
-		t.Header().Set("Content-Length", fmt.Sprint(size))
-		t.WriteHeader(resp.StatusCode)
-		_, err = io.Copy(t, io.NewSectionReader(body, 0, size))
+		t.warn(d, report)
+		t.Header().Set("Content-Length", strconv.FormatInt(digest.Size, 10))
+		t.WriteHeader(once.resp.StatusCode)
+		_, err = io.Copy(t, io.NewSectionReader(content, 0, digest.Size))
 		return err
 	})
 }
 
-// judgeWhole inspects a spooled body and returns a *Refused unless policy
+// onceSource is the answer to one request, which is not repeated: it may be a
+// POST. Ranges of it are not to be had.
+type onceSource struct {
+	gate *Gate
+	out  *http.Request
+	resp *http.Response // set by the first Open
+}
+
+// Open implements fetch.Source.
+func (s *onceSource) Open(ctx context.Context, _, _ int64) (*fetch.Response, error) {
+	if s.resp != nil {
+		return nil, fetch.Final(fmt.Errorf("%w: it can not be asked again", fetch.ErrTruncated))
+	}
+	resp, err := s.gate.Transport.RoundTrip(s.out.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", fetch.ErrUnreachable, err)
+	}
+	switch {
+	case resp.Header.Get("Content-Encoding") != "":
+		err = fmt.Errorf("%w: Content-Encoding although identity was asked", fetch.ErrMismatch)
+	case resp.ContentLength > s.gate.MaxWhole:
+		err = fmt.Errorf("%w: %d bytes, of %d at most", fetch.ErrTooLarge, resp.ContentLength, s.gate.MaxWhole)
+	}
+	if err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	s.resp = resp
+	return &fetch.Response{Body: resp.Body, Size: resp.ContentLength, Header: http.Header{"Accept-Ranges": {"none"}}}, nil
+}
+
+// judgeWhole inspects a spooled body. The error is a *Refused unless policy
 // serves it.
-func (g *Gate) judgeWhole(t *transfer, r *http.Request, f scan.File) error {
+func (g *Gate) judgeWhole(t *transfer, r *http.Request, f scan.File) (policy.Decision, scan.Report, error) {
+	fail := func(err error) (policy.Decision, scan.Report, error) { return policy.Decision{}, scan.Report{}, err }
 	sum := t.record.SHA256
 	v, known, err := g.Verdicts.Verdict(r.Context(), sum, g.Inspector.Fingerprint())
 	if err != nil {
-		return err
+		return fail(err)
 	}
+	report := v.Report
 	if !known {
-		started := time.Now()
-		report, err := g.Inspector.Inspect(r.Context(), f)
+		report, err = g.Inspector.Inspect(r.Context(), f)
 		if err != nil && report.Verdict != scan.Malicious {
-			return err
-		}
-		v = store.VerdictRecord{
-			SHA256: sum, Fingerprint: g.Inspector.Fingerprint(), Size: f.Size,
-			Verdict: report.Verdict, Report: report, InspectedAt: started, Duration: time.Since(started),
+			return fail(err)
 		}
 	}
-	t.record.Verdict, t.record.VerdictTime = v.Report.Verdict, time.Since(t.started)
-	d, err := g.decide(r.Context(), sum, v.Report)
+	t.record.Verdict, t.record.VerdictTime = report.Verdict, time.Since(t.started)
+	d, err := g.decide(r.Context(), sum, report)
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	t.record.Decision = d.String()
 	if !d.Action.Serves() {
 		// Nothing of it is kept: it is no file that somebody could release.
-		return &Refused{Decision: d, SHA256: sum, Report: v.Report}
+		return fail(&Refused{Decision: d, SHA256: sum, Report: report})
 	}
-	warn(t.Header(), d, v.Report)
-	return nil
-}
-
-// spoolWhole copies a body into an unnamed file and returns it with its hash.
-func (g *Gate) spoolWhole(body io.Reader) (*os.File, string, error) {
-	f, err := os.CreateTemp(g.Blobs.SpoolDir(), "whole-*")
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", fetch.ErrSpool, err)
-	}
-	// Unlinked at once: nothing is left behind, whatever happens.
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, "", fmt.Errorf("%w: %w", fetch.ErrSpool, err)
-	}
-	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(f, h), body); err != nil {
-		f.Close()
-		return nil, "", fmt.Errorf("%w: %w", fetch.ErrTruncated, err)
-	}
-	return f, hex.EncodeToString(h.Sum(nil)), nil
+	return d, report, nil
 }

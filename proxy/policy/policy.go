@@ -103,10 +103,10 @@ func (r Rules) File(f Facts) Decision {
 		return Decision{Allow, Allow, "quarantine release"}
 	}
 	d := r.verdict(f.Verdict)
-	switch f.Worst {
-	case scan.SeverityMalicious:
+	switch {
+	case f.Worst >= scan.SeverityMalicious: // one that is not known is no better
 		d = stricter(d, r.verdict(scan.Malicious))
-	case scan.SeveritySuspicious:
+	case f.Worst >= scan.SeveritySuspicious:
 		d = stricter(d, r.verdict(scan.Suspicious))
 	}
 	return r.monitored(d)

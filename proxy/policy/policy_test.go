@@ -34,6 +34,7 @@ func TestFile(t *testing.T) {
 		"but not with a finding":          {lenient, Facts{Worst: scan.SeveritySuspicious}, "quarantine", "policy.suspicious", false},
 		"nor with a malicious one":        {lenient, Facts{Worst: scan.SeverityMalicious}, "block", "policy.malicious", false},
 		"a low finding changes nothing":   {defaults, Facts{Verdict: scan.Clean, Worst: scan.Low}, "allow", "policy.clean", true},
+		"a severity beyond the highest":   {defaults, Facts{Verdict: scan.Clean, Worst: 200}, "block", "policy.malicious", false},
 		"released":                        {defaults, Facts{Verdict: scan.Malicious, Released: true}, "allow", "quarantine release", true},
 		"monitor serves":                  {monitor, Facts{Verdict: scan.Malicious}, "would_block", "policy.malicious", true},
 		"monitor, quarantine":             {monitor, Facts{}, "would_quarantine", "policy.undetermined", true},
