@@ -13,7 +13,9 @@
 //     damage is a finding and an error.
 //   - Data after the end. gzip, bzip2, xz, zstd and lz4 files may hold several
 //     streams, which the Python modules join. Whatever else follows, padding
-//     apart, is handed over as a member of its own.
+//     apart, is handed over as a member of its own. Python's lzma joins xz,
+//     lzma and lzip with each other, which no tool writes; a file that has
+//     anything behind xz or lzma is not examined whole.
 //   - Memory. A header of a few bytes can ask for gigabytes of dictionary. No
 //     decoder gets more than 64 MiB; a stream that needs more is a limit.
 //
@@ -46,6 +48,9 @@ type format struct {
 	// weak signatures occur in arbitrary data; the stream must prove itself by
 	// decoding a little.
 	weak bool
+	// joins says that what follows the last stream may go on with the data,
+	// should it be of a related format.
+	joins bool
 }
 
 // decoder yields the decoded bytes of all joined streams up to io.EOF. After
@@ -60,12 +65,12 @@ func New() []scan.Scanner {
 	formats := [...]format{
 		{name: "gzip", match: prefix("\x1f\x8b\x08"), open: openGzip},
 		{name: "bzip2", match: matchBzip2, open: openBzip2},
-		{name: "xz", match: prefix("\xfd7zXZ\x00"), open: openXZ},
+		{name: "xz", match: prefix("\xfd7zXZ\x00"), open: openXZ, joins: true},
 		{name: "zstd", match: matchZstd, open: openZstd},
 		{name: "lz4", match: matchLZ4, open: openLZ4},
-		{name: "lzma", match: matchLZMA, open: openLZMA, weak: true},
+		{name: "lzma", match: matchLZMA, open: openLZMA, weak: true, joins: true},
 		{name: "zlib", match: matchZlib, open: openZlib, weak: true},
-		{name: "zfile", match: prefix("ZF0x"), open: openZFile, weak: true},
+		{name: "zfile", match: prefix("ZF"), open: openZFile, weak: true},
 	}
 	scanners := make([]scan.Scanner, len(formats))
 	for i, f := range formats {
@@ -103,7 +108,7 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 	case st.err == nil: // a budget ended it; the engine knows
 		return nil
 	case errors.Is(st.err, io.EOF):
-		return s.trailing(ctx, f, st.dec.end(), sink)
+		return s.trailing(ctx, f, st.tail, sink)
 	case errors.Is(st.err, scan.ErrMalformed):
 		sink.Finding(scan.Finding{
 			Rule:      s.format.name + ".broken",
@@ -152,12 +157,23 @@ func (s *Scanner) trailing(ctx context.Context, f scan.File, end int64, sink sca
 	if off >= f.Size {
 		return nil
 	}
+	severity := scan.Low
+	if s.format.joins {
+		severity = scan.SeveritySuspicious
+	}
 	sink.Finding(scan.Finding{
 		Rule:      s.format.name + ".trailing",
-		Severity:  scan.Low,
+		Severity:  severity,
 		Message:   fmt.Sprintf("%d bytes follow the end of the %s data", f.Size-off, s.format.name),
 		Offset:    off,
 		Technique: "archive-confusion",
 	})
-	return sink.Member(ctx, scan.Member{Name: "(trailing data)", At: f.Section(off, f.Size-off), Size: f.Size - off})
+	m := scan.Member{Name: "(trailing data)", At: f.Section(off, f.Size-off), Size: f.Size - off}
+	if err := sink.Member(ctx, m); err != nil {
+		return err
+	}
+	if s.format.joins {
+		return scan.Limit(off, "Python may join what follows to the %s data", s.format.name)
+	}
+	return nil
 }

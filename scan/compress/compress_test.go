@@ -194,11 +194,44 @@ func TestTrailing(t *testing.T) {
 			continue // has no end mark
 		}
 		got, err := scantest.Scan(scanner(t, format), "x", join(pack(t, format, hello), []byte(tail)))
-		if err != nil || len(got.Members) != 2 || string(got.Members[0].Data) != hello || string(got.Members[1].Data) != tail {
-			t.Errorf("%s: %v, members %q", format, err, got.Members)
+		if len(got.Members) != 2 || string(got.Members[0].Data) != hello || string(got.Members[1].Data) != tail {
+			t.Errorf("%s: members %q", format, got.Members)
 		}
-		if got.Worst() != scan.Low {
+		worst, class := scan.Low, error(nil)
+		if format == "xz" || format == "lzma" {
+			worst, class = scan.SeveritySuspicious, scan.ErrLimit
+		}
+		if got.Worst() != worst || !errors.Is(err, class) {
+			t.Errorf("%s: error %v", format, err)
 			t.Errorf("%s: findings %+v", format, got.Findings)
+		}
+	}
+}
+
+// TestJoined: Python's lzma goes on with any of its formats, wherever a fake
+// footer claims the end of the data to be.
+func TestJoined(t *testing.T) {
+	whole := pack(t, "xz", hello)
+	footer := whole[len(whole)-12:]
+	for _, first := range []string{"xz", "lzma"} {
+		for _, second := range []string{"xz", "lzma"} {
+			data := join(pack(t, first, hello), pack(t, second, hello), footer)
+			got, err := scantest.Scan(scanner(t, first), "x", data)
+			if !errors.Is(err, scan.ErrLimit) && !errors.Is(err, scan.ErrMalformed) || got.Worst() != scan.SeveritySuspicious {
+				t.Errorf("%s and %s: error %v, findings %+v", first, second, err, got.Findings)
+			}
+		}
+	}
+}
+
+// TestZFileLengths: joblib reads the length with Python's int.
+func TestZFileLengths(t *testing.T) {
+	for _, length := range []string{"0xc", "0XC", "c", "  c", "+0xc", "0x_c", "\tC\n", "000000000000000000c"} {
+		data := append(fmt.Appendf(nil, "ZF%-19s", length), pack(t, "zlib", hello)...)
+		s := scanner(t, "zfile")
+		got, err := scantest.Scan(s, "x", data)
+		if !s.Match(scantest.Probe("x", data)) || err != nil || string(got.Members[0].Data) != hello {
+			t.Errorf("%q: %v, members %q", length, err, got.Members)
 		}
 	}
 }
@@ -286,7 +319,7 @@ func (f failing) ReadAt(p []byte, off int64) (int, error) {
 
 func TestBomb(t *testing.T) {
 	zeros := pack(t, "zstd", strings.Repeat("\x00", 70<<20))
-	eng := engine.New(compress.New(), engine.Limits{Ratio: 100, TempDir: t.TempDir()})
+	eng := engine.New(compress.New(), engine.Limits{Ratio: 100, Expansion: 1 << 20, TempDir: t.TempDir()})
 	r, err := eng.Inspect(context.Background(), scantest.Bytes("x", zeros))
 	if err != nil || r.Verdict != scan.Undetermined || !strings.Contains(r.Error, "100 times") {
 		t.Errorf("%v, report %+v", err, r)

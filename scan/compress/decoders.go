@@ -1,7 +1,6 @@
 package compress
 
 import (
-	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
 	"compress/zlib"
@@ -149,7 +148,7 @@ func (d *xzDecoder) next() error {
 		d.tail = d.src.offset()
 		return io.EOF
 	}
-	if d.tail, err = d.lastFooter(); err != nil {
+	if d.tail, err = d.footer(); err != nil {
 		return err
 	}
 	return io.EOF
@@ -157,9 +156,10 @@ func (d *xzDecoder) next() error {
 
 func (d *xzDecoder) end() int64 { return d.tail }
 
-// lastFooter finds where the last stream ends, within what the library may
-// have buffered: CRC-32, backward size, flags, "YZ".
-func (d *xzDecoder) lastFooter() (int64, error) {
+// footer finds where a stream ends, within what the library may have buffered:
+// CRC-32, backward size, flags, "YZ". There is something behind it. It takes
+// the first, since an attacker can write another one anywhere behind the end.
+func (d *xzDecoder) footer() (int64, error) {
 	const footer, window = 12, 16 << 10
 	from := max(0, d.src.offset()-window)
 	b := make([]byte, d.src.offset()-from)
@@ -167,7 +167,7 @@ func (d *xzDecoder) lastFooter() (int64, error) {
 		d.src.err = err
 		return 0, err
 	}
-	for end := len(b); end >= footer; end-- {
+	for end := footer; end <= len(b); end++ {
 		f := b[end-footer : end]
 		if string(f[10:]) == "YZ" && crc32.ChecksumIEEE(f[4:10]) == binary.LittleEndian.Uint32(f) {
 			return from + int64(end), nil
@@ -246,16 +246,14 @@ func openZlib(src *source) (decoder, error) {
 	return single{z, src}, err
 }
 
-// openZFile reads joblib's old wrapper: "ZF", the decoded length as a Python
-// hex literal padded to 19 characters, maybe one more blank, a zlib stream.
+// openZFile reads joblib's old wrapper: "ZF", the decoded length as a hex
+// number padded to 19 characters, maybe one more blank, a zlib stream. Joblib
+// takes the number in every spelling that Python's int does, so that what
+// stands there is not looked at.
 func openZFile(src *source) (decoder, error) {
-	head := make([]byte, 21)
-	if _, err := io.ReadFull(src, head); err != nil {
+	const headLen = 21
+	if _, err := io.ReadFull(src, make([]byte, headLen)); err != nil {
 		return nil, err
-	}
-	length := bytes.TrimRight(head[2:], " L\x00")
-	if !bytes.HasPrefix(length, []byte("0x")) || len(bytes.Trim(length[2:], "0123456789abcdefABCDEF")) > 0 {
-		return nil, errors.New("no length after ZF")
 	}
 	blank, err := src.peek(1)
 	if err != nil {

@@ -20,6 +20,7 @@ type stream struct {
 	dec     decoder
 	open    func(*source) (decoder, error)
 	decoded int64
+	tail    int64 // once it has ended: the first byte that belongs to no stream
 	idle    int
 	damage  error // reported once nothing more comes out
 	err     error
@@ -29,14 +30,21 @@ func (s *Scanner) stream(f scan.File) *stream {
 	return &stream{src: &source{f: f, pool: &s.pool}, open: s.format.open}
 }
 
-// close gives the decoder back. The stream must not be read after it.
+// close gives the decoder back, which has to happen before the engine looks
+// into what came out: that may be the next of many wrappers. The stream must
+// not be read after it.
 func (s *stream) close() {
+	if s.dec == nil {
+		return
+	}
+	s.tail = s.dec.end()
 	switch d := s.dec.(type) {
 	case *xzDecoder:
 		s.src.pool.keep(d.z)
 	case *zstdDecoder:
 		s.src.pool.keep(d.Decoder)
 	}
+	s.dec = nil
 }
 
 // maxIdle is how often in a row a decoder may answer with nothing.
@@ -44,7 +52,12 @@ const maxIdle = 100
 
 // Read implements io.Reader.
 func (s *stream) Read(p []byte) (n int, err error) {
-	defer func() { s.decoded += int64(n) }()
+	defer func() {
+		s.decoded += int64(n)
+		if s.err != nil {
+			s.close()
+		}
+	}()
 	if s.err == nil && s.damage == nil {
 		n, err = s.decode(p)
 		switch err = s.classify(err); {

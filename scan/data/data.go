@@ -123,7 +123,7 @@ func (in *input) head(n int64) ([]byte, error) {
 // chunks calls do with the content of [from, to) piece by piece, until it
 // answers false.
 func (in *input) chunks(ctx context.Context, from, to int64, do func([]byte) bool) error {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, max(0, min(64<<10, to-from)))
 	for from < to {
 		if err := ctx.Err(); err != nil {
 			return err

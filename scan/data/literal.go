@@ -41,10 +41,13 @@ func (p *literal) value(depth int) (any, bool) {
 	if p.s == "" || depth > maxLiteralDepth {
 		return nil, false
 	}
-	for word, v := range map[string]any{"True": true, "False": false, "None": nil} {
-		if rest, ok := strings.CutPrefix(p.s, word); ok {
+	for _, w := range [...]struct {
+		word string
+		v    any
+	}{{"True", true}, {"False", false}, {"None", nil}} {
+		if rest, ok := strings.CutPrefix(p.s, w.word); ok {
 			p.s = rest
-			return v, true
+			return w.v, true
 		}
 	}
 	switch c := p.s[0]; {

@@ -19,7 +19,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +29,17 @@ import (
 // Limits bound the work on one file with all its members. A zero field takes
 // its default.
 type Limits struct {
-	Depth    int           // levels of nesting; default 8
-	Members  int           // members over all levels; default 100 000
-	Bytes    int64         // bytes decoded from compressed members; default 64 GiB
-	Ratio    int64         // decoded bytes per packed byte once 64 MiB are decoded; default 2000
-	Findings int           // findings kept for each severity; default 200
-	Imports  int           // distinct imports kept; default 10 000
-	Time     time.Duration // default 30 min
+	Depth   int   // levels of nesting; default 8
+	Members int   // members over all levels; default 100 000
+	Bytes   int64 // bytes decoded from compressed members; default 64 GiB
+	Ratio   int64 // decoded bytes of a member per packed byte once 64 MiB are decoded; default 2000
+	// Expansion is decoded bytes of all members per byte of the file, once
+	// 64 MiB are decoded: what the sender of a small file can make us work.
+	// Default 200.
+	Expansion int64
+	Findings  int           // findings kept for each severity; default 200
+	Imports   int           // distinct imports kept; default 10 000
+	Time      time.Duration // default 30 min
 	// Memory is how much of a decoded member stays in memory before it moves
 	// to a file in TempDir; default 4 MiB.
 	Memory  int64
@@ -57,16 +61,13 @@ func (l Limits) withDefaults() Limits {
 	defInt(&l.Members, 100_000)
 	def(&l.Bytes, 64<<30)
 	def(&l.Ratio, 2000)
+	def(&l.Expansion, 200)
 	defInt(&l.Findings, 200)
 	defInt(&l.Imports, 10_000)
 	def((*int64)(&l.Time), int64(30*time.Minute))
 	def(&l.Memory, 4<<20)
 	return l
 }
-
-// ratioFloor is how many bytes a file may expand to before its ratio counts:
-// a few zeroed tensors compress a thousandfold without being a bomb.
-const ratioFloor = 64 << 20
 
 // Engine inspects files. It is safe for concurrent use.
 type Engine struct {
@@ -80,7 +81,7 @@ func New(scanners []scan.Scanner, limits Limits) *Engine {
 	e := &Engine{scanners: scanners, limits: limits.withDefaults()}
 	h := sha256.New()
 	l := e.limits
-	fmt.Fprintln(h, "engine 1", l.Depth, l.Members, l.Bytes, l.Ratio, l.Time)
+	fmt.Fprintln(h, "engine 1", l.Depth, l.Members, l.Bytes, l.Ratio, l.Expansion, l.Time)
 	for _, s := range scanners {
 		fmt.Fprintln(h, s.Format(), s.Version())
 	}
@@ -99,7 +100,7 @@ func (e *Engine) Inspect(ctx context.Context, f scan.File) (scan.Report, error) 
 	limited, cancel := context.WithTimeoutCause(ctx, e.limits.Time,
 		scan.Limit(0, "inspection took longer than %v", e.limits.Time))
 	defer cancel()
-	in := newInspection(e, limited)
+	in := newInspection(e, limited, f.Size)
 	formats := in.file(f, 0)
 	return in.report(formats), in.transport
 }
@@ -107,24 +108,20 @@ func (e *Engine) Inspect(ctx context.Context, f scan.File) (scan.Report, error) 
 // inspection is the state of one Inspect call.
 type inspection struct {
 	*Engine
-	ctx  context.Context //nolint:containedctx // one Inspect call is this value's whole life
-	log  ledger
-	left struct {
-		members int
-		bytes   int64
-	}
-	problems  []string // why the tree was not examined whole
-	transport error    // the first error of the reader's own or of the context
+	ctx       context.Context //nolint:containedctx // one Inspect call is this value's whole life
+	log       ledger
+	budget    budget
+	ends      ends
+	chunk     []byte    // for decoding members, one after another
+	problems  []problem // why the tree was not examined whole
+	transport error     // the first error of the reader's own or of the context
 }
 
 // maxProblems bounds the reasons kept for Report.Error.
 const maxProblems = 8
 
-func newInspection(e *Engine, ctx context.Context) *inspection { //nolint:revive // ctx belongs to the value that is made
-	in := &inspection{Engine: e, ctx: ctx, log: newLedger(e.limits)}
-	in.left.members = e.limits.Members
-	in.left.bytes = e.limits.Bytes
-	return in
+func newInspection(e *Engine, ctx context.Context, size int64) *inspection { //nolint:revive // ctx belongs to the value that is made
+	return &inspection{Engine: e, ctx: ctx, log: newLedger(e.limits), budget: budget{limits: e.limits, size: size}}
 }
 
 // problem records that something in member could not be examined.
@@ -137,18 +134,27 @@ func (in *inspection) problem(member, format string, err error) {
 	if !known && in.transport == nil {
 		in.transport = err
 	}
-	if len(in.problems) >= maxProblems {
-		return
+	// What ended a scanner's run was remembered before it came back from there.
+	p := problem{member, format, err.Error()}
+	again := slices.ContainsFunc(in.problems, func(q problem) bool { return q.member == p.member && q.reason == p.reason })
+	if len(in.problems) < maxProblems && !again {
+		in.problems = append(in.problems, p)
 	}
+}
+
+// problem is one reason why a file was not examined whole.
+type problem struct{ member, format, reason string }
+
+func (p problem) String() string {
 	var b strings.Builder
-	if member != "" {
-		b.WriteString(scan.Quote(member, 200) + ": ")
+	if p.member != "" {
+		b.WriteString(scan.Quote(p.member, 200) + ": ")
 	}
-	if format != "" {
-		b.WriteString(format + ": ")
+	if p.format != "" {
+		b.WriteString(p.format + ": ")
 	}
-	b.WriteString(err.Error())
-	in.problems = append(in.problems, b.String())
+	b.WriteString(p.reason)
+	return b.String()
 }
 
 var (
@@ -158,17 +164,14 @@ var (
 
 // file examines f and returns the formats that claimed it.
 func (in *inspection) file(f scan.File, depth int) []string {
-	probe, err := probe(f)
+	claims, err := in.claims(f)
 	if err != nil {
 		in.problem(f.Member, "", err)
 		return nil
 	}
 	var formats []string
 	claimed := false
-	for _, s := range in.scanners {
-		if !s.Match(probe) {
-			continue
-		}
+	for _, s := range claims {
 		if in.ctx.Err() != nil {
 			in.problem(f.Member, s.Format(), in.ctx.Err())
 			return formats
@@ -191,20 +194,27 @@ func (in *inspection) file(f scan.File, depth int) []string {
 
 // run calls one scanner and turns a panic into an error of this file.
 func (in *inspection) run(s scan.Scanner, f scan.File, depth int) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: scanner panicked: %v", errInternal, r)
-		}
-	}()
+	defer contain(&err)
 	return s.Scan(in.ctx, f, &sink{in: in, file: f, depth: depth})
 }
 
+// contain turns a panic into an error.
+func contain(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: scanner panicked: %v", errInternal, r)
+	}
+}
+
 func (in *inspection) report(formats []string) scan.Report {
+	reasons := make([]string, len(in.problems))
+	for i, p := range in.problems {
+		reasons[i] = p.String()
+	}
 	r := scan.Report{
 		Formats:  formats,
 		Findings: in.log.findings,
 		Imports:  in.log.imports,
-		Error:    strings.Join(in.problems, "; "),
+		Error:    strings.Join(reasons, "; "),
 	}
 	switch worst := r.Worst(); {
 	case worst == scan.SeverityMalicious:
@@ -217,31 +227,4 @@ func (in *inspection) report(formats []string) scan.Report {
 		r.Verdict = scan.Clean
 	}
 	return r
-}
-
-// probe reads the two ends of f.
-func probe(f scan.File) (scan.Probe, error) {
-	p := scan.Probe{Name: f.Name, Size: f.Size}
-	read := func(off, n int64) ([]byte, error) {
-		b := make([]byte, n)
-		m, err := f.ReadAt(b, off)
-		if int64(m) < n {
-			if err == nil || errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, fmt.Errorf("read %d bytes at %d: %w", n, off, err)
-		}
-		return b, nil
-	}
-	var err error
-	if p.Head, err = read(0, min(f.Size, scan.HeadSize)); err != nil {
-		return p, err
-	}
-	if f.Size <= scan.HeadSize {
-		p.Tail = p.Head
-		return p, nil
-	}
-	n := min(f.Size, scan.TailSize)
-	p.Tail, err = read(f.Size-n, n)
-	return p, err
 }

@@ -10,7 +10,12 @@ type ledger struct {
 	seen     map[findingKey]bool
 	imports  []scan.Import
 	index    map[importKey]int
+	text     int // bytes of the names in imports
 }
+
+// maxImportText bounds the names of all imports, in bytes. A report repeats
+// them; those of an honest checkpoint take some kilobytes.
+const maxImportText = 4 << 20
 
 type findingKey struct{ rule, member, message string }
 
@@ -48,9 +53,11 @@ func (l *ledger) imported(i scan.Import) bool {
 		l.imports[at].Called = l.imports[at].Called || i.Called
 		return true
 	}
-	if len(l.imports) >= l.limits.Imports {
+	text := len(i.Module) + len(i.Name) + len(i.Member)
+	if len(l.imports) >= l.limits.Imports || l.text+text > maxImportText {
 		return false
 	}
+	l.text += text
 	l.index[key] = len(l.imports)
 	l.imports = append(l.imports, i)
 	return true

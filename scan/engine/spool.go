@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,30 +19,32 @@ type spool struct {
 
 const spoolChunk = 64 << 10
 
-// spool decodes m under the byte and ratio budgets. The error says why the
-// result is not the whole member; what it holds is valid all the same.
-func (in *inspection) spool(m scan.Member) (*spool, error) {
-	s := &spool{}
-	buf := make([]byte, spoolChunk)
+// fill decodes m under the byte and ratio budgets. The error says why s is not
+// the whole member; what it holds is valid all the same.
+func (in *inspection) fill(s *spool, m scan.Member) error {
+	if in.chunk == nil {
+		in.chunk = make([]byte, spoolChunk)
+	}
+	buf := in.chunk
 	for {
 		if err := context.Cause(in.ctx); err != nil {
-			return s, err
+			return err
 		}
 		n, err := m.Stream.Read(buf)
-		if in.left.bytes -= int64(n); in.left.bytes < 0 {
-			return s, scan.Limit(s.size, "more than %d bytes after decoding", in.limits.Bytes)
+		if over := in.budget.decode(int64(n), s.size); over != nil {
+			return over
 		}
 		if werr := s.write(buf[:n], in.limits); werr != nil {
-			return s, werr
+			return werr
 		}
-		if m.Packed > 0 && s.size > ratioFloor && s.size/in.limits.Ratio > m.Packed {
-			return s, scan.Limit(s.size, "expands more than %d times", in.limits.Ratio)
+		if over := in.budget.ratio(m.Packed, s.size); over != nil {
+			return over
 		}
-		if errors.Is(err, io.EOF) {
-			return s, nil
+		if err == io.EOF {
+			return nil
 		}
 		if err != nil {
-			return s, err
+			return err
 		}
 	}
 }

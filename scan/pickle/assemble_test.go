@@ -36,8 +36,12 @@ var system = glob("os", "system") + tuple(sbu("id")) + "R"
 
 // numpyArray spells joblib's placeholder of a raw array.
 func numpyArray(code string, shape string, more ...string) string {
+	flags := "K\x00"
+	if strings.HasPrefix(code, "O") {
+		flags = "K\x3f"
+	}
 	dtype := stackGlob("numpy", "dtype") + tuple(sbu(code), "\x89", "\x88") + "R" +
-		tuple("K\x03", sbu("<"), "N", "N", "N", num(-1), num(-1), "K\x00") + "b"
+		tuple("K\x03", sbu("<"), "N", "N", "N", num(-1), num(-1), flags) + "b"
 	return stackGlob("joblib.numpy_pickle", "NumpyArrayWrapper") + ")\x81" + dict(append([]string{
 		sbu("subclass"), stackGlob("numpy", "ndarray"), sbu("shape"), shape, sbu("order"), sbu("C"),
 		sbu("dtype"), dtype, sbu("allow_mmap"), "\x88",

@@ -16,11 +16,15 @@ func (m *machine) build() bool {
 	if inst == nil {
 		return false
 	}
+	hold(state)
 	accuse := func(s scan.Severity, why string) {
 		m.out.finding(scan.Finding{
 			Rule: "pickle.build", Severity: s, Offset: m.opAt, Technique: techExecution,
 			Message: fmt.Sprintf("sets the state of %s to %s: %s", m.describe(*inst, 2), m.describe(state, 3), why),
 		})
+	}
+	if m.explain && !inst.scalar() {
+		m.tell("build %s from %s", m.describe(*inst, 2), m.describe(state, 3))
 	}
 	switch inst.kind() {
 	case kindGlobal:
@@ -35,13 +39,18 @@ func (m *machine) build() bool {
 		switch {
 		case g.use == useDanger:
 			accuse(scan.SeverityMalicious, g.why)
-		case !g.use.allowed() || g.use == useValue:
+		case !g.use.allowed() || g.use == useValue || g.use == useGetattr:
 			accuse(scan.SeveritySuspicious, "no list of harmless classes has it")
+		case g.use == usePartial && !m.listed(first(held(state))):
+			accuse(scan.SeveritySuspicious, "what it would call later is not on the list")
+		case state.is(flagForgot):
+			accuse(scan.SeveritySuspicious, "the state lies out of sight")
 		case m.overriding(state):
 			accuse(scan.SeveritySuspicious, "it replaces a method of the instance")
 		case state.tainted():
 			accuse(scan.SeveritySuspicious, "it holds something that is not harmless")
 		}
+		*inst = inst.with(flagBuilt)
 		if g.use == useDtype || g.use == useArray {
 			if inst.p == nil {
 				inst.p = &node{}
@@ -84,18 +93,37 @@ func (m *machine) overriding(state value) bool {
 
 // insertForeign adds items to an instance, which calls its append, extend,
 // add or __setitem__.
-func (m *machine) insertForeign(v value, items []value) bool {
-	g := m.names.list[v.index()]
+func (m *machine) insertForeign(v *value, items []value, pairs bool) bool {
 	if len(items) == 0 {
 		return true
 	}
+	g := m.names.list[v.index()]
 	f := scan.Finding{
 		Rule: "pickle.insert", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techExecution,
 		Message: fmt.Sprintf("adds items to an instance of %s, which calls a method of it", g),
 	}
-	if !g.use.allowed() || g.use == useValue || g.use == useFunc {
+	switch {
+	case !g.use.allowed(), g.use == useValue, g.use == useFunc, g.use == useGetattr:
 		m.out.finding(f)
-		return true
+	case v.is(flagBuilt), !pairs && v.is(flagKeyed):
+		f.Message += " after what it holds by name was set: no pickler writes this order"
+		m.out.finding(f)
+	}
+	if pairs {
+		*v = v.with(flagKeyed)
 	}
 	return true
+}
+
+// hold notes that something else than the stack has v from now on.
+func hold(v value) {
+	if v.p != nil {
+		v.p.held = true
+	}
+}
+
+// held returns what is kept of a container.
+func held(v value) []value {
+	items, _ := v.items()
+	return items
 }

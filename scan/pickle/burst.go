@@ -71,14 +71,14 @@ loop:
 			i += 2
 		case opBinGet:
 			v, ok := m.memo.get(uint64(buf[i+1]))
-			if !ok {
+			if !ok || v.kind() == kindMark {
 				break loop
 			}
 			stack = append(stack, v)
 			i += 2
 		case opLongBinGet:
 			v, ok := m.memo.get(uint64(binary.LittleEndian.Uint32(buf[i+1:])))
-			if !ok {
+			if !ok || v.kind() == kindMark {
 				break loop
 			}
 			stack = append(stack, v)

@@ -2,7 +2,7 @@ package pickle
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"modelwall/scan"
 )
@@ -12,6 +12,14 @@ const (
 	verbCalls = "calls"
 	verbMakes = "makes an instance of"
 )
+
+// stepVerb is how a call reads in an explanation.
+func stepVerb(verb string) string {
+	if verb == verbMakes {
+		return "make"
+	}
+	return "call"
+}
 
 // reduce executes REDUCE.
 func (m *machine) reduce() bool {
@@ -26,8 +34,8 @@ func (m *machine) reduce() bool {
 // newObj executes NEWOBJ and NEWOBJ_EX.
 func (m *machine) newObj(keywords bool) bool {
 	var kwargs value
-	ok := true
 	if keywords {
+		var ok bool
 		if kwargs, ok = m.pop(); !ok {
 			return false
 		}
@@ -73,6 +81,9 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 			m.out.decide()
 		}
 		m.out.note(note{global: callee.index(), called: true, imp: scan.Import{Module: g.module, Name: g.name, Offset: m.opAt}})
+		if m.explain {
+			m.tell("%s %s%s", stepVerb(verb), g, m.describeCall(args, kwargs))
+		}
 		result := m.callGlobal(callee.index(), args, kwargs, verb)
 		if result.p == nil {
 			m.release(args)
@@ -90,6 +101,9 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 			f.Severity, f.Technique = scan.SeverityMalicious, techObfuscated
 		}
 		m.out.finding(f)
+		if m.explain {
+			m.tell("%s %s with %s", stepVerb(verb), m.describe(callee, 2), m.describeCall(args, kwargs))
+		}
 		return m.push(plain(kindUnknown).with(flagTaint))
 	}
 	return m.fail("a call of something that is no function")
@@ -108,7 +122,11 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 			Message: fmt.Sprintf("%s %s%s: %s", verb, g, m.describeArgs(args), why),
 		})
 	}
+	hold(args)
 	items, whole := args.items()
+	if holdsDict(items) || kwargs.w != 0 && !kwargs.empty() {
+		result = result.with(flagKeyed)
+	}
 	if verb == verbMakes && (g.use == useFunc || g.use == useOfClass) {
 		accuse(scan.SeveritySuspicious, "it is a function and not a class")
 		return result
@@ -148,7 +166,7 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		m.load(g, items, accuse)
 		return result
 	case useGetattr:
-		return m.getattr(items, whole, accuse)
+		return m.getattr(result, items, whole, accuse)
 	case useNamed:
 		return m.named(items, accuse)
 	case useCodec:
@@ -164,9 +182,17 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		accuse(scan.SeveritySuspicious, "it is handed something that is not harmless")
 		return result
 	}
+	if m.walks(g, items) {
+		accuse(scan.SeveritySuspicious, "it is handed something that it would call")
+		return result
+	}
+	all := items
+	if kwargs.w != 0 {
+		all = append(slices.Clone(items), named(kwargs)...)
+	}
 	switch g.use {
 	case useConsts:
-		if !constants(items, 3) || !whole {
+		if !m.constants(all, 3) || !whole {
 			accuse(scan.SeveritySuspicious, "it is harmless with constants only")
 		}
 	case usePartial, useFactory:
@@ -174,16 +200,9 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 			accuse(scan.SeveritySuspicious, "what it would call later is not on the list")
 		}
 	case useOfClass:
-		if len(items) == 0 || !m.listed(items[0]) {
-			accuse(scan.SeveritySuspicious, "it makes an instance of a class that is not on the list")
-			return result
-		}
-		if huge(items) {
-			accuse(scan.SeveritySuspicious, "it allocates an absurd amount of memory")
-		}
-		result = indexed(kindObject, items[0].index())
+		return m.instance(g, items, whole, accuse)
 	case useAlloc:
-		if huge(items) {
+		if huge(all) {
 			accuse(scan.SeveritySuspicious, "it allocates an absurd amount of memory")
 		}
 	case useTypeName:
@@ -192,98 +211,6 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		}
 	}
 	return result
-}
-
-// enumMember reports whether a call is how pickles spell the member of an
-// enumeration: a class with the name of one, with a short constant.
-func (m *machine) enumMember(g global, items []value, whole bool) bool {
-	if g.use != useState || !whole || len(items) != 1 {
-		return false
-	}
-	enum := false
-	for _, end := range []string{"Strategy", "Type", "Types", "Mode", "Format", "Method", "Option", "Names",
-		"Backend", "Scheduler", "Status", "Stage", "Level", "Kind", "Policy", "Enum", "Precision", "Side",
-		"Samplers", "Fn", "Reduction", "Interpolation"} {
-		enum = enum || strings.HasSuffix(g.name, end)
-	}
-	if !enum {
-		return false
-	}
-	if items[0].kind() == kindInt || items[0].kind() == kindBool {
-		return true
-	}
-	text, ok := m.text(items[0], 64)
-	return ok && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") == ""
-}
-
-func first(items []value) value {
-	if len(items) == 0 {
-		return plain(kindUnknown)
-	}
-	return items[0]
-}
-
-// listed reports whether v is a global that may be called later.
-func (m *machine) listed(v value) bool {
-	if v.kind() != kindGlobal {
-		return false
-	}
-	switch u := m.names.list[v.index()].use; u {
-	case useGetattr, usePartial, useApply, useNamed, useLoader, useCodec, useOfClass:
-		return false
-	default:
-		return u.allowed()
-	}
-}
-
-// constants reports whether items are constants, or tuples and lists of them.
-func constants(items []value, depth int) bool {
-	for _, v := range items {
-		if v.scalar() || v.kind() == kindObject && !v.is(flagTaint) {
-			continue
-		}
-		sub, whole := v.items()
-		if !v.container() || !whole || depth == 0 || !constants(sub, depth-1) {
-			return false
-		}
-	}
-	return true
-}
-
-// allocMax is how many elements an allocation may name that no bytes of the
-// file stand for.
-const allocMax = 1 << 31
-
-// huge reports whether the numbers in the arguments, multiplied as a shape,
-// come to more than allocMax.
-func huge(items []value) bool {
-	shape := func(vs []value) bool {
-		total := 1.0
-		for _, v := range vs {
-			if v.kind() == kindInt {
-				total *= float64(v.int())
-			}
-		}
-		return total > allocMax
-	}
-	for _, v := range items {
-		sub, _ := v.items()
-		if v.kind() == kindInt && v.int() > allocMax || shape(sub) {
-			return true
-		}
-	}
-	return false
-}
-
-// plainType reports whether dill's name of a type is one of a value.
-func plainType(name string) bool {
-	switch name {
-	case "object", "type", "bool", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple",
-		"dict", "set", "frozenset", "slice", "range", "NoneType", "EllipsisType", "NotImplementedType",
-		"TensorType", "OrderedDict", "defaultdict", "mappingproxy", "ndarray", "property", "date", "datetime":
-		return true
-	}
-	return false
 }
 
 // apply executes a function that calls its first argument with its third, as
@@ -300,25 +227,65 @@ func (m *machine) apply(g global, items []value, accuse func(scan.Severity, stri
 	return indexed(kindObject, items[1].index())
 }
 
-// getattr follows an attribute as a dotted name would.
-func (m *machine) getattr(items []value, whole bool, accuse func(scan.Severity, string)) value {
+// instance executes the functions that make an instance of the class in their
+// first argument.
+func (m *machine) instance(g global, items []value, whole bool, accuse func(scan.Severity, string)) value {
+	unknown := plain(kindUnknown).with(flagTaint)
+	if len(items) == 0 || !m.listed(items[0]) {
+		accuse(scan.SeveritySuspicious, "it makes an instance of a class that is not on the list")
+		return unknown
+	}
+	class := items[0].index()
+	switch g.name {
+	case "__newobj__":
+		if whole {
+			return m.callGlobal(class, m.filled(kindTuple, items[1:]), value{}, verbMakes)
+		}
+	case "__newobj_ex__":
+		if whole && len(items) == 3 {
+			return m.callGlobal(class, items[1], items[2], verbMakes)
+		}
+	case "_reconstructor":
+		if len(items) > 1 && items[1].kind() == kindGlobal && m.names.list[items[1].index()].use.makes() {
+			return indexed(kindObject, class)
+		}
+	case "_reconstruct", "_mareconstruct": // an array whatever the class
+		if !huge(items) {
+			return indexed(kindObject, class)
+		}
+	default:
+		c := m.names.list[class]
+		if (c.use.makes() || c.use == useState && c.pkg() == g.pkg()) && !huge(items) {
+			return indexed(kindObject, class)
+		}
+	}
+	accuse(scan.SeveritySuspicious, "what it makes of its arguments is not known to be harmless")
+	return indexed(kindObject, class)
+}
+
+// getattr follows an attribute as a dotted name would. Of an instance it gives
+// a bound method, which must not reach a call: method is how that is noted.
+func (m *machine) getattr(method value, items []value, whole bool, accuse func(scan.Severity, string)) value {
 	unknown := plain(kindUnknown).with(flagTaint)
 	attr, ok := "", false
-	if len(items) >= 2 && whole {
+	if len(items) == 2 && whole {
 		attr, ok = m.text(items[1], maxName)
 	}
 	if !ok {
 		accuse(scan.SeveritySuspicious, "the attribute is not a constant")
 		return unknown
 	}
-	if items[0].kind() == kindObject && identifier(attr) {
+	if items[0].kind() == kindObject && !items[0].is(flagTaint) && identifier(attr) {
 		g := m.names.list[items[0].index()]
-		if e, bad := m.lib.alias("", attr); bad || executes(attr) {
+		if e := m.lib.judge(g.module, g.name+"."+attr); e.use == useDanger || executes(attr) {
 			accuse(scan.SeverityMalicious, "it reaches for code: "+e.why)
 			return unknown
 		}
 		if g.use.allowed() {
-			return plain(kindUnknown).with(flagForgot)
+			if computes(attr) {
+				return method
+			}
+			return method.with(flagTaint)
 		}
 	}
 	if items[0].kind() != kindGlobal {

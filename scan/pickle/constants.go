@@ -144,12 +144,14 @@ func (m *machine) textInt() bool {
 	if !ok {
 		return false
 	}
-	if nul := bytes.IndexByte(line, 0); nul > 0 {
-		line = line[:nul]
+	if nul := bytes.IndexByte(line, 0); nul >= 0 {
+		if line = line[:nul]; nul == 0 {
+			line = []byte("0") // what strtol makes of nothing
+		}
 	}
 	text := strings.TrimSpace(string(line))
 	m.costlyInteger(int64(len(text)))
-	text = strings.TrimSuffix(text, "L")
+	text = strings.TrimSpace(strings.TrimSuffix(text, "L"))
 	if text == "00" || text == "01" {
 		return m.push(indexed(kindBool, int(text[1]-'0')))
 	}
@@ -175,6 +177,9 @@ func (m *machine) textFloat() bool {
 		line = line[:nul]
 	}
 	text := strings.TrimSpace(string(line))
+	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
+		text = text[1:]
+	}
 	if _, err := strconv.ParseFloat(text, 64); err != nil && !numeric(text, "0123456789.eE+-_") {
 		return m.fail("%s is no number", scan.Quote(text, 40))
 	}
@@ -264,7 +269,7 @@ func (m *machine) binGet(i uint64) bool {
 	if !ok {
 		return m.fail("the memo has no value %d", i)
 	}
-	return m.push(v)
+	return m.pushAgain(v)
 }
 
 // textPut executes PUT, whose key is text in Python 2 and a number since.
@@ -303,11 +308,11 @@ func (m *machine) textGet() bool {
 			if !canonical {
 				m.oddKey(line)
 			}
-			return m.push(v)
+			return m.pushAgain(v)
 		}
 	}
 	if v, found := m.memo.keys[string(line)]; found {
-		return m.push(v)
+		return m.pushAgain(v)
 	}
 	return m.fail("the memo has no value %s", scan.Quote(string(line), 40))
 }
@@ -331,6 +336,6 @@ func memoKey(line []byte) (i uint64, canonical, ok bool) {
 		text = text[:nul]
 	}
 	text = strings.ReplaceAll(strings.TrimSpace(text), "_", "")
-	n, err := strconv.ParseUint(strings.TrimPrefix(text, "+"), 10, 63)
-	return n, false, err == nil
+	n, err := strconv.ParseInt(text, 10, 64) // "-0" is a key as well
+	return uint64(n), false, err == nil && n >= 0
 }

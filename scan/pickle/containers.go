@@ -98,12 +98,30 @@ func (m *machine) fillDict(n *node, items []value) {
 	m.weigh(n)
 }
 
+// nothingBelow reports a mark with no container below it. Python 2's own
+// loader counts from the end there, and goes on with the topmost value.
+func (m *machine) nothingBelow() bool {
+	if len(m.stack) > 0 || len(m.marks) > 0 {
+		return false
+	}
+	m.oddMark()
+	return true
+}
+
 // insert executes APPEND, APPENDS, ADDITEMS, SETITEM and SETITEMS on the
 // topmost value.
 func (m *machine) insert(items []value, pairs bool) bool {
 	v := m.top()
 	if v == nil {
 		return false
+	}
+	if m.explain && !v.container() && !v.scalar() && len(items) > 0 {
+		kind := kindTuple
+		if pairs {
+			kind = kindDict
+		}
+		n := node{items: items, size: int64(len(items))}
+		m.tell("insert %s into %s", m.describe(value{uint64(kind), &n}, 2), m.describe(*v, 2))
 	}
 	switch v.kind() {
 	case kindList, kindSet, kindDict:
@@ -113,8 +131,15 @@ func (m *machine) insert(items []value, pairs bool) bool {
 			}
 			return true
 		}
-		if v.p == nil || m.aside && v.p.pinned {
+		if v.p == nil {
+			m.late(*v, items)
 			return true
+		}
+		if m.aside && v.p.pinned {
+			return true
+		}
+		if v.p.held {
+			m.late(*v, items)
 		}
 		if v.kind() == kindDict {
 			m.fillDict(v.p, items)
@@ -130,7 +155,11 @@ func (m *machine) insert(items []value, pairs bool) bool {
 		m.weigh(v.p)
 		return true
 	case kindObject:
-		return m.insertForeign(*v, items)
+		return m.insertForeign(v, items, pairs)
+	case kindGlobal:
+		if m.names.list[v.index()].proper {
+			m.out.decide()
+		}
 	case kindUnknown:
 		if v.is(flagForgot) {
 			return true
@@ -152,6 +181,25 @@ func (m *machine) insert(items []value, pairs bool) bool {
 	return true
 }
 
+// late reports what must not reach a call and is added to a container that
+// something else already has: it was harmless when it was judged.
+func (m *machine) late(v value, items []value) {
+	for _, item := range items {
+		override := false
+		if item.is(flagDunder) && item.text() {
+			text, _ := m.text(item, 64)
+			override = overrides(text)
+		}
+		if override || item.is(flagTaint) || item.p != nil && item.p.taint {
+			m.out.finding(scan.Finding{
+				Rule: "pickle.insert", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techObfuscated,
+				Message: fmt.Sprintf("adds %s to a container that is already in use elsewhere", m.describe(item, 2)),
+			})
+			return
+		}
+	}
+}
+
 // overrides reports whether an attribute of that name changes how an object
 // behaves rather than what it holds.
 func overrides(name string) bool {
@@ -162,7 +210,8 @@ func overrides(name string) bool {
 		"__init_subclass__", "__prepare__", "__get__", "__set__", "__hash__", "__eq__", "__iter__",
 		"__next__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__",
 		"__enter__", "__exit__", "__repr__", "__str__", "__defaults__", "__kwdefaults__", "__closure__",
-		"__wrapped__", "__loader__", "__spec__", "__path__", "__reversed__", "__add__", "__await__":
+		"__wrapped__", "__array__", "__array_interface__", "__array_struct__", "__array_function__", "__array_ufunc__",
+		"__array_finalize__", "__array_wrap__", "__array_prepare__", "__torch_function__", "__loader__", "__spec__", "__path__", "__reversed__", "__add__", "__await__":
 		return true
 	}
 	return false

@@ -73,7 +73,7 @@ func wrapped(data []byte) bool {
 }
 
 // judgeDeep scans data and what it hands over, as the engine does.
-func judgeDeep(s *Scanner, data []byte, depth int) (scan.Severity, error, *scantest.Record) {
+func judgeDeep(s *Scanner, data []byte, depth int) (scan.Severity, *scantest.Record, error) {
 	r, err := scantest.Scan(s, "x", data)
 	worst := r.Worst()
 	if depth < 4 {
@@ -81,13 +81,13 @@ func judgeDeep(s *Scanner, data []byte, depth int) (scan.Severity, error, *scant
 			if len(m.Data) == 0 || !canStart(m.Data[0]) {
 				continue
 			}
-			w, _, inner := judgeDeep(s, m.Data, depth+1)
+			w, inner, _ := judgeDeep(s, m.Data, depth+1)
 			worst = max(worst, w)
 			r.Imports = append(r.Imports, inner.Imports...)
 			r.Findings = append(r.Findings, inner.Findings...)
 		}
 	}
-	return worst, err, r
+	return worst, r, err
 }
 
 func TestCorpus(t *testing.T) {
@@ -108,7 +108,7 @@ func TestCorpus(t *testing.T) {
 			if wrapped(body) {
 				continue
 			}
-			worst, err, r := judgeDeep(s, body, 0)
+			worst, r, err := judgeDeep(s, body, 0)
 			count[e.Label+" "+worst.String()]++
 			id := strings.TrimPrefix(e.Path, corpusDir+"/") + " " + name
 			switch e.Label {

@@ -30,6 +30,15 @@ func (m *machine) describeArgs(args value) string {
 	return "(*" + s + ")"
 }
 
+// describeCall renders the arguments of a call, by place and by name.
+func (m *machine) describeCall(args, kwargs value) string {
+	s := m.describeArgs(args)
+	if kwargs.w == 0 || kwargs.empty() {
+		return s
+	}
+	return s + " with " + m.describe(kwargs, 3)
+}
+
 func (m *machine) write(b *strings.Builder, v value, depth int) {
 	if b.Len() > describeMax {
 		b.WriteString("...")

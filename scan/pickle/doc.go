@@ -54,19 +54,28 @@
 //	PROTO above 5            stops           stops           stops at 3     goes on (W only warns)
 //	PROTO late, repeated     taken           taken           taken          taken; fix_imports and dotted
 //	                                                                        names are judged at any protocol
-//	INT "010", "5\0junk"     8, 5            stops           8, 5           taken
+//	INT "010", "5\0junk",    8, 5, 0         stops           8, 5, 0        taken
+//	  "\0junk"
 //	INT "1_000", "0o17"      taken           taken           stops          taken
-//	STRING 'a' with blanks   stops           stops           C takes it     taken
-//	  behind the quote
+//	STRING 'a' with blanks   stops           stops           C takes it,    taken
+//	  behind the quote                                       and bytes
+//	                                                         above ASCII
+//	                                                         for blanks
 //	STRING, BINSTRING above  by encoding     by encoding     bytes          bytes, names as Latin-1
 //	  ASCII
 //	GLOBAL that is not UTF-8 stops           stops           taken          taken
 //	INST that is not ASCII   stops           stops           taken          taken
-//	memo key "01", " 1"      a number        a number        its text       the number, and pickle.memo
+//	memo key "01", " 1",     a number        a number        its text       the number, and pickle.memo
+//	  "-0"
 //	memo key that is no      stops           stops           its text       kept by its text
 //	  number
 //	values below a mark      stops           stops           taken, or the  a mark object is taken, and
 //	                                                         mark itself    pickle.mark is suspicious
+//	a mark from memo, DUP    stops           stops           Py: a mark     a mark
+//	SETITEMS, APPENDS with   stops           stops           Py: into the   goes on
+//	  nothing below the mark                                 topmost value
+//	INST without a mark      stops           imports, then   stops          imports behind a pickle
+//	                                         stops
 //	odd DICT, SETITEMS       stops           sets, stops     C drops one    goes on
 //	negative lengths         stops           stops           stops at EOF   stops
 //	length beyond the end    stops           EOF next        EOF next       stops
@@ -79,10 +88,28 @@
 //	joblib's raw arrays      opcodes         opcodes         opcodes        skipped as joblib does, and
 //	                                                                        also followed as opcodes
 //
+// # Harmless names
+//
+// Allowed classes and functions are harmless with harmless arguments only, so
+// what could be called later must not reach them: functions as direct
+// arguments, instances that hold one (functools.partial, bound methods), and
+// instances filled with attributes where Python's own containers would walk
+// them. APPENDS and SETITEMS look up methods on the instance, so an instance
+// whose attributes the file chose is code: picklers add list items, then dict
+// items, then the state, right behind what makes the instance, and any other
+// order is suspicious. What becomes harmful after it was judged (a container
+// that something else already has) is reported where that happens.
+//
+// # Beyond the first pickle
+//
 // Behind STOP the file is looked at to its end: pickles in a row, torch's older
 // format (whose raw storages are skipped when the pickles account for them),
 // and pickles after anything else, found by PROTO or by the name of something
 // dangerous. Bytes that a pickle hands to a loader go to Sink.Member.
+//
+// A pickle behind a few bytes that are none, such as a comment, is inert, but
+// nobody has it by accident: it is reported if it fills the rest of the file,
+// makes a call and would be quarantined by itself.
 //
 // A file that does not begin with PROTO and breaks before it called anything
 // or imported something dangerous is of class scan.ErrForeign, without

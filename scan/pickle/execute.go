@@ -95,7 +95,7 @@ func (m *machine) step(op byte) bool {
 		return m.insert(m.scratch[:1], false)
 	case opAppends, opAddItems:
 		items, ok := m.sinceMark()
-		return ok && m.insert(items, false)
+		return ok && (m.nothingBelow() || m.insert(items, false))
 	case opSetItem:
 		v, ok := m.pop()
 		if !ok {
@@ -106,7 +106,7 @@ func (m *machine) step(op byte) bool {
 		return ok && m.insert(m.scratch[:], true)
 	case opSetItems:
 		items, ok := m.sinceMark()
-		return ok && m.insert(items, true)
+		return ok && (m.nothingBelow() || m.insert(items, true))
 	}
 	// A name that could not be read must not pass for a computed one.
 	return m.rare(op) && m.err == nil
@@ -179,7 +179,8 @@ func (m *machine) rare(op byte) bool {
 		if v.p != nil {
 			v.p.pinned = true
 		}
-		return m.push(*v)
+		*v = v.shared()
+		return m.pushAgain(*v)
 	case opInt, opLong:
 		return m.textInt()
 	case opFloat:

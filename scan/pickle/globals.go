@@ -3,6 +3,7 @@ package pickle
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"modelwall/scan"
@@ -55,6 +56,12 @@ func (n *names) intern(l *library, module, name string) int {
 	n.list = append(n.list, global{symbol{module, name}, l.judge(module, name), identifier(module) && identifier(name)})
 	n.index[string(n.key)] = len(n.list) - 1
 	return len(n.list) - 1
+}
+
+// pkg is the topmost package of a global's module.
+func (g global) pkg() string {
+	top, _, _ := strings.Cut(g.module, ".")
+	return top
 }
 
 func (g global) String() string { return quoteName(g.module) + "." + quoteName(g.name) }
@@ -173,6 +180,7 @@ func (m *machine) imported(id int) value {
 		m.thread.globals++
 	}
 	m.out.note(note{global: id, imp: scan.Import{Module: g.module, Name: g.name, Offset: m.opAt}})
+	m.tell("import %s", g)
 	f := scan.Finding{Rule: "pickle.import", Offset: m.opAt, Technique: techImport}
 	switch g.use {
 	case useDanger:

@@ -9,10 +9,6 @@ import (
 	"modelwall/scan"
 )
 
-// maxPadding is how much alignment joblib can put before a raw array: the
-// length stands in one byte.
-const maxPadding = 255
-
 // rawArray follows joblib, which reads a raw array from the file right after
 // the BUILD of its placeholder. Other loaders take those bytes for opcodes,
 // and that reading is followed first.
@@ -70,8 +66,11 @@ func (m *machine) attribute(v value, name string) (value, bool) {
 	if v.p == nil || v.p.state.kind() != kindDict {
 		return value{}, false
 	}
-	items, _ := v.p.state.items()
+	items, whole := v.p.state.items()
 	found, ok := value{}, false
+	if !whole {
+		return found, ok // a later item may count
+	}
 	for i := 0; i+1 < len(items); i += 2 {
 		if k, whole := m.text(items[i], 64); whole && k == name {
 			found, ok = items[i+1], true
@@ -129,48 +128,65 @@ func (m *machine) itemSize(v value, depth int) (size int64, object bool, err err
 	if code == "" {
 		return bad()
 	}
-	// State: version, byte order, (subdtype, shape), names, fields, size…
-	state, whole := v.p.state.items()
-	structured := v.p.state.kind() == kindTuple && whole && len(state) >= 6
-	if structured {
-		if sub, _ := state[2].items(); state[2].kind() == kindTuple && len(sub) == 2 {
-			return m.subArray(sub, depth)
-		}
-		if fields, _ := state[4].items(); state[4].kind() == kindDict {
-			for i := 1; i < len(fields); i += 2 {
-				field, _ := fields[i].items()
-				if len(field) == 0 {
-					return bad()
-				}
-				if _, object, err := m.itemSize(field[0], depth-1); object || err != nil {
-					return 0, object, err
-				}
-			}
-			if state[4].p != nil && state[4].p.size > int64(len(fields)) {
-				return bad()
-			}
-		}
-	}
 	n, numErr := strconv.ParseInt(code[1:], 10, 32)
 	switch code[0] {
 	case 'O':
-		return 0, true, nil
-	case 'b', 'B', 'i', 'u', 'f', 'c', 'm', 'M', '?', 'V', 'S', 'a', 'U':
-		if numErr != nil && code == "?" {
-			n, numErr = 1, nil
-		}
-		if code[0] == 'U' {
-			n *= 4
-		}
-		if structured && state[5].kind() == kindInt && state[5].int() >= 0 {
-			n, numErr = state[5].int(), nil
-		}
-		if numErr != nil || n > math.MaxInt32*4 {
+		n, object, numErr = 8, true, nil
+	case 'b', 'B', 'i', 'u', 'f', 'c', 'm', 'M', 'V', 'S', 'a', 'U':
+	case '?':
+		n, numErr = 1, nil
+	default:
+		return bad()
+	}
+	if code[0] == 'U' {
+		n *= 4
+	}
+	if v.p.state.w == 0 {
+		if numErr != nil {
 			return bad()
 		}
-		return n, false, nil
+		return n, object, nil
 	}
-	return bad()
+	// State: version, byte order, (subdtype, shape), names, fields, size,
+	// alignment, flags. The size counts for what has none of its own, and the
+	// flags tell numpy whether objects are inside.
+	state, whole := v.p.state.items()
+	if v.p.state.kind() != kindTuple || !whole || len(state) < 8 || state[5].kind() != kindInt || state[7].kind() != kindInt {
+		return bad()
+	}
+	switch code[0] {
+	case 'V', 'S', 'a', 'U':
+		n, numErr = state[5].int(), nil
+	default:
+		if size := state[5].int(); size >= 0 && size != n {
+			return bad()
+		}
+	}
+	if sub, _ := state[2].items(); state[2].kind() == kindTuple && len(sub) == 2 {
+		var size int64
+		if size, object, err = m.subArray(sub, depth); err != nil || !object && size != n {
+			return bad()
+		}
+	}
+	fields, whole := state[4].items()
+	if state[4].kind() == kindDict && !whole {
+		return bad()
+	}
+	for i := 1; i < len(fields); i += 2 {
+		field, _ := fields[i].items()
+		if len(field) == 0 {
+			return bad()
+		}
+		_, inside, err := m.itemSize(field[0], depth-1)
+		if err != nil {
+			return bad()
+		}
+		object = object || inside
+	}
+	if numErr != nil || n < 0 || n > math.MaxInt32*4 || object != (state[7].int()&1 == 1) {
+		return bad()
+	}
+	return n, object, nil
 }
 
 func (m *machine) subArray(sub []value, depth int) (int64, bool, error) {

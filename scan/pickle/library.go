@@ -68,6 +68,16 @@ func (u use) carries() bool {
 	return u.allowed()
 }
 
+// makes reports whether the global is a class that can be made of any
+// harmless arguments.
+func (u use) makes() bool {
+	switch u {
+	case useClass, useConsts, useAlloc, useFactory, useDtype, useTypeName:
+		return true
+	}
+	return false
+}
+
 // entry is what a table says about a name.
 type entry struct {
 	use use

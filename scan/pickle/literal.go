@@ -7,9 +7,10 @@ import (
 )
 
 // unquote decodes the argument of STRING: a quoted Python bytes literal.
-// Python 2 ignores blanks after it.
+// Python 2 ignores blanks after it, and takes bytes above ASCII for negative
+// and therefore for blanks.
 func unquote(line []byte) (string, bool) {
-	for len(line) > 0 && line[len(line)-1] <= ' ' {
+	for len(line) > 0 && (line[len(line)-1] <= ' ' || line[len(line)-1] >= utf8.RuneSelf) {
 		line = line[:len(line)-1]
 	}
 	n := len(line)
@@ -80,7 +81,7 @@ func unescape(line []byte) (string, bool) {
 			continue
 		}
 		i++
-		digits := 0
+		var digits int
 		switch line[i] {
 		case 'u':
 			digits = 4

@@ -36,6 +36,9 @@ type thread struct {
 	stack []value
 	marks []int
 	fence int // the stack's length at the topmost mark
+	// taken are marks that were taken for values. Python 2's C loader keeps
+	// them apart from the values, and still has them.
+	taken []int
 	memo  memo
 	proto int
 	// frameEnd is where the current frame ends, 0 outside of frames.
@@ -70,6 +73,8 @@ type machine struct {
 	members   []value // string constants that the pickles load
 	fork      func()  // follows a second reading of what comes next
 	scratch   [2]value
+	mark      value // what top gives when Python 2 gives a mark
+	explain   bool
 	stopped   error // why all loaders stop here
 	limit     error
 }
@@ -264,15 +269,32 @@ func (m *machine) pop() (value, bool) {
 		m.stack = m.stack[:n-1]
 		return v, true
 	}
+	at := m.fence
 	if !m.popMark() {
 		return value{}, m.fail("an opcode needs more values than the stack holds")
 	}
+	m.taken = append(m.taken, at)
+	m.oddMark()
+	return plain(kindMark), true
+}
+
+func (m *machine) oddMark() {
 	m.out.finding(scan.Finding{
 		Rule: "pickle.mark", Severity: scan.SeveritySuspicious, Offset: m.opAt,
 		Message:   "an opcode takes a mark for a value: Python 2 goes on here, later loaders stop",
 		Technique: techConfusion,
 	})
-	return plain(kindMark), true
+}
+
+// pushAgain pushes what the memo or the stack holds already. In Python 2 that
+// may be a mark, and works as one.
+func (m *machine) pushAgain(v value) bool {
+	if v.kind() == kindMark {
+		m.marks = append(m.marks, len(m.stack))
+		m.fence = len(m.stack)
+		return true
+	}
+	return m.push(v)
 }
 
 // popMark forgets the topmost mark and leaves the values above it.
@@ -289,22 +311,27 @@ func (m *machine) popMark() bool {
 	return true
 }
 
-// top returns the topmost value, to be changed in place.
+// top returns the topmost value, to be changed in place, nil if there is none.
 func (m *machine) top() *value {
 	if n := len(m.stack); n > m.fence {
 		return &m.stack[n-1]
 	}
-	v, ok := m.pop()
-	if !ok {
+	if len(m.marks) == 0 {
+		m.fail("an opcode needs more values than the stack holds")
 		return nil
 	}
-	m.push(v)
-	return &m.stack[len(m.stack)-1]
+	m.oddMark()
+	m.mark = plain(kindMark)
+	return &m.mark
 }
 
 // sinceMark takes the values above the topmost mark, and the mark. The slice
 // is valid until the next push.
 func (m *machine) sinceMark() ([]value, bool) {
+	if n := len(m.taken); len(m.marks) == 0 && n > 0 {
+		m.fence = min(m.taken[n-1], len(m.stack))
+		m.marks, m.taken = append(m.marks, m.fence), m.taken[:n-1]
+	}
 	if len(m.marks) == 0 {
 		return nil, m.fail("an opcode needs a mark and there is none")
 	}

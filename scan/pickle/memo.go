@@ -30,6 +30,7 @@ const absent = 0
 
 // pack makes v storable; the bool is false when its details are lost.
 func (m *memo) pack(v value) uint64 {
+	v = v.shared()
 	if v.p == nil {
 		if v.w == absent {
 			return plain(kindUnknown).with(flagTaint).w
@@ -46,6 +47,14 @@ func (m *memo) pack(v value) uint64 {
 	v.p.pinned = true
 	m.kept = append(m.kept, v)
 	return indexed(kindRef, len(m.kept)-1).w
+}
+
+// shared returns v as those see it who fetch it from the memo.
+func (v value) shared() value {
+	if v.kind() == kindObject {
+		return v.with(flagBuilt)
+	}
+	return v
 }
 
 func (m *memo) unpack(w uint64) value {
@@ -73,7 +82,7 @@ func (m *memo) put(i uint64, v value) bool {
 		// A slot that held a node can hold the next one in its place.
 		if old := (value{w: *slot}); old.kind() == kindRef && v.p != nil {
 			v.p.pinned = true
-			m.kept[old.index()] = v
+			m.kept[old.index()] = v.shared()
 			return true
 		}
 		*slot = m.pack(v)

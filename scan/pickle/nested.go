@@ -214,8 +214,10 @@ func (s *session) probeNested(m *machine, v value) error {
 		return m.err
 	}
 	quiet := &quietSink{}
-	inner := session{Scanner: s.Scanner, sink: quiet, depth: s.depth + 1, budget: s.budget,
-		ctx: s.ctx, file: scan.File{Name: "nested", Size: int64(len(data)), ReaderAt: bytes.NewReader(data)}}
+	inner := session{
+		Scanner: s.Scanner, sink: quiet, depth: s.depth + 1, budget: s.budget,
+		ctx: s.ctx, file: scan.File{Name: "nested", Size: int64(len(data)), ReaderAt: bytes.NewReader(data)},
+	}
 	_ = inner.scan() // what matters is what it found
 	s.budget = inner.budget
 	if !quiet.hostile {

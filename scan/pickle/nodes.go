@@ -41,6 +41,7 @@ func (a *nodes) add(n *node, items []value) {
 	for i, v := range items {
 		flags |= v.w
 		if v.p != nil {
+			v.p.held = true
 			weight += v.p.weight
 			n.taint = n.taint || v.p.taint
 			if i >= room {

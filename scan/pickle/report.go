@@ -23,12 +23,14 @@ type report struct {
 	notes   []note
 	seen    map[noteKey]bool
 	imports map[int]uint8
+	steps   func(step) // takes steps, may be nil
 	worst   scan.Severity
 	serious bool // something else than breakage is at least suspicious
 }
 
 type note struct {
 	finding *scan.Finding
+	step    *step
 	global  int
 	called  bool
 	imp     scan.Import
@@ -87,6 +89,12 @@ func (r *report) note(n note) {
 func (r *report) send(n note) {
 	if r.parent != nil {
 		r.parent.note(n)
+		return
+	}
+	if n.step != nil {
+		if r.steps != nil {
+			r.steps(*n.step)
+		}
 		return
 	}
 	if n.finding != nil {

@@ -37,7 +37,8 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 			return broke, m.err
 		}
 		// The search also finds INST, whose mark stands somewhere before.
-		inst := !adjacent && len(head) > 0 && head[0] == opInst
+		// Python's own loader imports even without one.
+		inst := len(head) > 0 && head[0] == opInst
 		if !strong && !inst && (len(head) == 0 || !canStart(head[0])) {
 			if !adjacent {
 				at++
@@ -47,7 +48,7 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 		}
 		m.noteTorch(count)
 		m.thread, m.out = thread{}, main.child()
-		if inst {
+		if inst && !adjacent {
 			m.marks = []int{0}
 		}
 		m.out.sure = func() bool { return strong && adjacent && m.ops >= strongOps }
@@ -61,7 +62,7 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 			return broke, m.err
 		}
 		counts := m.out.decided() || m.suspicious() || o == ended && (strong || m.thread.globals > 0) ||
-			strong && adjacent && (m.ops > strongOps || m.thread.globals > 0)
+			strong && adjacent && (m.ops > strongOps || m.thread.globals > 0) || s.forced && adjacent
 		if !counts {
 			if s.spent += m.ops; s.exhausted() {
 				return broke, s.overspent(main, at)

@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +32,14 @@ func New() *Scanner {
 func (*Scanner) Format() string { return "pickle" }
 
 // Version implements scan.Scanner.
-func (*Scanner) Version() int { return 1 }
+func (*Scanner) Version() int { return 2 }
 
 // Match implements scan.Scanner: any loader may call pickle.load on a file of
-// any name, so only a first byte that no pickle can have excludes a file.
-func (*Scanner) Match(p scan.Probe) bool { return len(p.Head) > 0 && canStart(p.Head[0]) }
+// any name, so only a first byte that no pickle can have excludes a file, and
+// not even that one that ends like a pickle: see behindJunk.
+func (*Scanner) Match(p scan.Probe) bool {
+	return len(p.Head) > 0 && (canStart(p.Head[0]) || endsLikePickle(p.Tail))
+}
 
 // Scan implements scan.Scanner.
 func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
@@ -52,7 +56,8 @@ type session struct {
 	depth  int // of pickles inside constants
 	budget int // bytes of such pickles that may still be looked at
 	out    *report
-	spent  int64 // opcodes executed in vain, while looking for pickles
+	spent  int64      // opcodes executed in vain, while looking for pickles
+	steps  func(step) // takes the steps of an explanation, may be nil
 }
 
 // What it takes to call a file that breaks a pickle.
@@ -68,9 +73,10 @@ func (s *session) scan() error {
 		return scan.Limit(0, "larger than %d bytes", maxOffset)
 	}
 	s.out = newReport(s.sink)
+	s.out.steps = s.steps
 	source := &watched{r: s.file.ReaderAt}
 	s.file.ReaderAt = source
-	m := &machine{window: *newWindow(s.ctx, s.file), lib: s.lib, names: newNames()}
+	m := &machine{window: *newWindow(s.ctx, s.file), lib: s.lib, names: newNames(), explain: s.steps != nil}
 	err := s.pass(m)
 	for m.reading = dropRest; err == nil || errors.Is(err, scan.ErrMalformed); m.reading++ {
 		if !m.straddles || m.reading > dropRestOld {
@@ -80,8 +86,11 @@ func (s *session) scan() error {
 			err = again
 		}
 	}
+	if m.err == nil && errors.Is(err, scan.ErrForeign) && s.behindJunk(m) {
+		err = nil
+	}
 	if m.err != nil || errors.Is(err, scan.ErrForeign) {
-		return err
+		return cmp.Or(m.err, err)
 	}
 	m.out = s.out
 	m.idle()
@@ -109,7 +118,16 @@ func (s *session) pass(m *machine) error {
 	m.list, m.storages, m.collect = nil, nil, false
 
 	var broke error
-	switch o := m.run(); {
+	o := m.run()
+	// "N." is a pickle: such bytes count for nothing, and neither do they hide
+	// what a loader that reads one pickle after the other comes to next.
+	for o == ended && !m.out.decided() && !strong && m.thread.globals == 0 && m.pos() < m.file.Size && !m.plausible() {
+		head = m.peek(m.pos(), 2)
+		strong = len(head) == 2 && head[0] == opProto && head[1] <= maxProto
+		m.thread = thread{}
+		o = m.run()
+	}
+	switch {
 	case o == failed:
 		if m.suspicious() {
 			m.out.decide()
@@ -184,6 +202,7 @@ func (m *machine) plausible() bool {
 
 // breakage reports that the pickle does not reach its end.
 func (m *machine) breakage() error {
+	m.tell("stop: %v", m.stopped)
 	m.out.finding(scan.Finding{
 		Rule: "pickle.broken", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techBroken,
 		Message: "broken or truncated pickle: " + m.stopped.Error() + "; a loader executes what stands before the break",

@@ -39,6 +39,16 @@ const (
 	flagBig
 )
 
+// Flags of an instance. Picklers write its list items, then its dict items,
+// then its state, right behind what makes it: any other order lets the file
+// call methods of an instance whose attributes it chose.
+const (
+	// flagKeyed: the instance was given something by name.
+	flagKeyed = flagLatin1
+	// flagBuilt: its state was set, or it came through the memo or DUP.
+	flagBuilt = flagBig
+)
+
 // value is one abstract Python object: 5 bits of kind, 5 of flags and 54 of
 // payload. Strings are not copied: their payload is the offset of the opcode
 // that pushes them (42 bits) and their length (12 bits, saturated).
@@ -69,6 +79,7 @@ type node struct {
 	taint  bool
 	dunder bool  // a dict with a key that overrides a method
 	pinned bool  // more than one place may refer to it
+	held   bool  // a container, a call or an instance has it
 	state  value // of an object: the last BUILD
 }
 

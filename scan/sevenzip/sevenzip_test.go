@@ -59,8 +59,10 @@ func samples(t testing.TB) []sample {
 		{"unknown coder", build{entries: two, method: "copy", coder: "\x04\xf7\x11\x01"}.write(t), "sevenzip.method", scan.Low, scan.ErrLimit, nil},
 		{"damaged", bad, "sevenzip.data", sus, scan.ErrMalformed, nil},
 		{"one file more", build{entries: two, method: "copy", extra: 1}.write(t), "sevenzip.broken", sus, scan.ErrMalformed, both},
-		{"one file less", build{entries: two, method: "lzma2", unnamed: 1}.write(t), "sevenzip.hidden", sus, nil,
-			map[string]string{"a.pkl": hello, "(stream without a name)": "second"}},
+		{
+			"one file less", build{entries: two, method: "lzma2", unnamed: 1}.write(t), "sevenzip.hidden", sus, nil,
+			map[string]string{"a.pkl": hello, "(stream without a name)": "second"},
+		},
 		{"wrong end header", wrongEnd(whole), "sevenzip.broken", sus, scan.ErrMalformed, nil},
 		{"not finished", unfinished(whole), "sevenzip.broken", sus, scan.ErrMalformed, nil},
 		{"first header damaged", firstDamaged(whole), "sevenzip.broken", sus, scan.ErrMalformed, nil},

@@ -87,6 +87,8 @@ func cString(b []byte) string {
 }
 
 // number reads an octal field, or a base-256 one as GNU writes big values.
+// Fields are padded in many ways, and Python takes them for the literals of
+// its own language: a sign, 0o and underscores are fine.
 func number(b []byte) (int64, bool) {
 	if b[0]&0x80 != 0 {
 		if b[0] == 0xff {
@@ -101,11 +103,14 @@ func number(b []byte) (int64, bool) {
 		}
 		return int64(v), true
 	}
-	s := strings.Trim(cString(b), " ")
+	s := strings.TrimPrefix(strings.Trim(cString(b), " \t\n\v\f\r"), "+")
 	if s == "" {
 		return 0, true
 	}
-	v, err := strconv.ParseInt(s, 8, 64)
+	if len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'o' {
+		s = s[2:]
+	}
+	v, err := strconv.ParseInt(strings.ReplaceAll(s, "_", ""), 8, 64)
 	return v, err == nil && v >= 0
 }
 
@@ -118,9 +123,11 @@ type overrides struct {
 }
 
 // pax reads records of the form "length key=value\n". It returns false when
-// they are not well formed; what was read before counts.
+// they, or a size among them, are not well formed: readers differ in what they
+// make of those. What was read before counts.
 func (o *overrides) pax(data []byte) bool {
-	for len(bytes.Trim(data, "\x00")) > 0 {
+	data = bytes.TrimRight(data, "\x00") // padding
+	for len(data) > 0 {
 		digits, _, ok := bytes.Cut(data, []byte(" "))
 		n, err := strconv.Atoi(string(digits))
 		if !ok || err != nil || n <= len(digits)+1 || n > len(data) || data[n-1] != '\n' {
@@ -130,24 +137,29 @@ func (o *overrides) pax(data []byte) bool {
 		if !ok {
 			return false
 		}
-		o.record(key, value)
+		if !o.record(key, value) {
+			return false
+		}
 		data = data[n:]
 	}
 	return true
 }
 
-func (o *overrides) record(key, value string) {
+func (o *overrides) record(key, value string) bool {
 	switch {
 	case key == "path", key == "GNU.sparse.name":
 		o.name = value
 	case key == "linkpath":
 		o.link = value
 	case key == "size":
-		if v, err := strconv.ParseInt(value, 10, 64); err == nil && v >= 0 {
-			o.size, o.set = v, true
+		v, err := strconv.ParseUint(value, 10, 63)
+		if err != nil {
+			return false
 		}
+		o.size, o.set = int64(v), true
 	}
 	if strings.HasPrefix(key, "GNU.sparse.") || key == "SCHILY.realsize" {
 		o.sparse = true
 	}
+	return true
 }

@@ -76,11 +76,19 @@ func (w *walk) member(ctx context.Context, b *block, off int64, next *overrides)
 			return 0, err
 		}
 	}
-	if over.sparse && w.problem == nil {
-		w.finding("tar.sparse", scan.Low, "archive-confusion", off, "a sparse member was inspected without its holes")
-		w.problem = scan.Limit(off, "sparse members are not supported yet")
+	if over.sparse {
+		w.sparse(off)
 	}
 	return w.after(data, size), nil
+}
+
+// sparse notes that readers put the content of a member together from pieces,
+// in an order and with holes that are not followed here.
+func (w *walk) sparse(off int64) {
+	w.finding("tar.sparse", scan.Low, "archive-confusion", off, "a sparse member was inspected without its holes")
+	if w.problem == nil {
+		w.problem = scan.Limit(off, "sparse members are not supported yet")
+	}
 }
 
 func isFile(flag byte) bool {
@@ -133,6 +141,9 @@ func (w *walk) extension(flag byte, data, size int64, next *overrides) (int64, e
 		if global.name != "" || global.link != "" || global.set {
 			w.finding("tar.global", scan.SeveritySuspicious, "archive-confusion", data,
 				"a global pax header overrides names or sizes, which readers treat differently")
+		}
+		if global.sparse {
+			w.sparse(data)
 		}
 	default:
 		if !next.pax(b) {

@@ -126,6 +126,9 @@ func samples() []sample {
 		{"bad pax", join(member(raw{name: "pax", flag: 'x', size: 9}, "12 nothing"), file("a.bin", hello), end()), "tar.broken", sus, scan.ErrMalformed, plain},
 		{"sparse", join(pax('x', "GNU.sparse.major=1", "GNU.sparse.name=real"), file("a.bin", hello), end()), "tar.sparse", scan.Low, scan.ErrLimit, map[string]string{"real": hello}},
 		{"old sparse", join(member(raw{name: "a.bin", flag: 'S', size: 12}, hello), end()), "tar.sparse", scan.Low, scan.ErrLimit, plain},
+		{"global sparse", join(pax('g', "GNU.sparse.map=600,512,0,12"), file("a.bin", hello), end()), "tar.sparse", scan.Low, scan.ErrLimit, plain},
+		{"pax size that readers differ in", join(pax('x', "size= 512"), file("a.bin", strings.Repeat("#", 512)+string(file("h", "hid"))), end()), "tar.broken", sus, scan.ErrMalformed, nil},
+		{"pax size of nothing", join(pax('x', "size="), file("a.bin", hello), end()), "tar.broken", sus, scan.ErrMalformed, nil},
 		{"trailing", join(file("a.bin", hello), end(), []byte("more")), "tar.trailing", scan.Low, nil, map[string]string{"(trailing data)": "more"}},
 		{"trailing blocks", join(file("a.bin", hello), end(), bytes.Repeat([]byte("more"), 256)), "tar.trailing", scan.Low, nil, map[string]string{"(trailing data)": strings.Repeat("more", 256)}},
 		{"huge extension", join(raw{name: "pax", flag: 'x', size: 2 << 20}.block(), make([]byte, 2<<20), file("a.bin", hello)), "", scan.Info, scan.ErrLimit, plain},
@@ -149,6 +152,35 @@ func badSize() []byte {
 	b := raw{name: "b", flag: '0'}.block()
 	copy(b[124:], "twelve bytes")
 	return sealed(b)
+}
+
+// TestNumbers: the checksum and the sizes in every spelling that Python takes.
+func TestNumbers(t *testing.T) {
+	for _, form := range []string{"%06o\x00 ", "%o", "+%o", "0o%o", "0O%o ", "\t%o\n", "\v%o\r", " %o"} {
+		b := v7(form)
+		if !scanner.New().Match(scantest.Probe("x", b)) {
+			t.Errorf("%q: Match = false", form)
+		}
+		if r, err := scantest.Scan(scanner.New(), "x", b); err != nil || !has(r, "a.bin", hello) {
+			t.Errorf("%q: error %v, members %q", form, err, r.Members)
+		}
+	}
+	if scanner.New().Match(scantest.Probe("x", v7("-%o"))) {
+		t.Error("Match = true for a negative checksum")
+	}
+}
+
+// v7 is an archive without a magic, its checksum written by form.
+func v7(form string) []byte {
+	b := member(raw{name: "a.bin", size: 12, v7: true}, hello)
+	copy(b[148:], "        ")
+	sum := 0
+	for _, c := range b[:512] {
+		sum += int(c)
+	}
+	clear(b[148:156])
+	copy(b[148:156], fmt.Sprintf(form, sum))
+	return append(b, end()...)
 }
 
 func TestSamples(t *testing.T) {
@@ -302,4 +334,15 @@ func FuzzScan(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { scantest.Fuzz(t, scanner.New(), data) })
+}
+
+// TestPaddedPax: records before much padding are read in one pass. Reading the
+// padding again for each takes minutes.
+func TestPaddedPax(t *testing.T) {
+	records := strings.Repeat("5 a=\n", 100_000)
+	body := records + strings.Repeat("\x00", 1<<20-len(records))
+	data := join(member(raw{name: "pax", flag: 'x', size: len(body)}, body), file("a.bin", hello), end())
+	if r, err := scantest.Scan(scanner.New(), "x", data); err != nil || !has(r, "a.bin", hello) {
+		t.Errorf("error %v, members %q", err, r.Members)
+	}
 }

@@ -140,12 +140,18 @@ func (w *walk) resolve(ctx context.Context, e *endRecord, known []directory) (re
 			}
 			readable++
 			prefix := start - v.start
-			if has(known, start, prefix) || has(out.dirs, start, prefix) {
+			if d := find(start, prefix, known, out.dirs); d != nil {
+				w.judgeDirectory(d, v)
 				continue
 			}
 			d, err := w.readDirectory(ctx, start, prefix)
 			if err != nil {
 				return out, err
+			}
+			if echo, err := w.echo(&d, out.dirs); err != nil {
+				return out, err
+			} else if echo {
+				continue
 			}
 			w.judgeDirectory(&d, v)
 			out.dirs = append(out.dirs, d)
@@ -159,22 +165,51 @@ func (w *walk) resolve(ctx context.Context, e *endRecord, known []directory) (re
 	return out, nil
 }
 
-func has(dirs []directory, start, prefix int64) bool {
-	for _, d := range dirs {
-		if d.start == start && d.prefix == prefix {
-			return true
+// echo reports whether d is the rest of a directory among dirs, read with a
+// prefix that leaves no entry its local header. The old end record behind a
+// zip64 one, as PyTorch always writes them, gives such a reading when the
+// directory's first records happen to be as long as the zip64 records: whoever
+// knows only the old one looks for the directory that much too late, and finds
+// no member there.
+func (w *walk) echo(d *directory, dirs []directory) (bool, error) {
+	if d.prefix == 0 || len(d.entries) == 0 {
+		return false, nil
+	}
+	rest := func(of directory) bool {
+		from := len(of.entries) - len(d.entries)
+		return of.prefix == 0 && of.end == d.end && from > 0 && of.entries[from].off == d.start
+	}
+	if !slices.ContainsFunc(dirs, rest) {
+		return false, nil
+	}
+	for i := range d.entries {
+		if ok, err := w.r.is(d.entries[i].local, sigLocal); ok || err != nil {
+			return false, err
 		}
 	}
-	return false
+	return true, nil
 }
 
+func find(start, prefix int64, lists ...[]directory) *directory {
+	for _, dirs := range lists {
+		for i := range dirs {
+			if d := &dirs[i]; d.start == start && d.prefix == prefix {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// judgeDirectory compares d with what an end record says of it. The highest
+// numbers of the old record say nothing: the zip64 record has them.
 func (w *walk) judgeDirectory(d *directory, v view) {
 	n := int64(len(d.entries))
-	if n != v.count && (v.wide || n%(1<<16) != v.count) {
+	if n != v.count && (v.wide || v.count != math.MaxUint16 && n%(1<<16) != v.count) {
 		w.confusion("zip.directory", d.start, fmt.Sprintf("the central directory has %d entries, its end record says %d", n, v.count))
 	}
-	if d.end-d.start != v.size {
-		w.confusion("zip.directory", d.start, fmt.Sprintf("the central directory takes %d bytes, its end record says %d", d.end-d.start, v.size))
+	if size := d.end - d.start; size != v.size && (v.wide || v.size != math.MaxUint32) {
+		w.confusion("zip.directory", d.start, fmt.Sprintf("the central directory takes %d bytes, its end record says %d", size, v.size))
 	}
 }
 

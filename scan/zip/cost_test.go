@@ -80,14 +80,11 @@ func TestBytesRead(t *testing.T) {
 	s := checkpoint(256, 4<<20)
 	got := &names{}
 	err := scanner.New().Scan(context.Background(), scan.File{Name: "x", Size: s.size, ReaderAt: s}, got)
-	if err != nil || len(got.findings) > 0 || len(got.members) != 257 {
-		t.Fatalf("error %v, findings %+v, %d members", err, got.findings, len(got.members))
+	if err != nil || len(got.findings) > 0 || len(got.members) != 1 || got.members[0] != "archive/data.pkl" {
+		t.Fatalf("error %v, findings %+v, members %q", err, got.findings, got.members)
 	}
-	if s.size < 1<<30 || s.read > 1<<20 {
+	if s.size < 1<<30 || s.read > 512<<10 {
 		t.Errorf("%d bytes of %d were read", s.read, s.size)
-	}
-	if got.members[0] != "archive/data.pkl" {
-		t.Errorf("the first member is %q, want the pickle", got.members[0])
 	}
 }
 

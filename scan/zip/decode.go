@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
-	"compress/flate"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -58,8 +57,12 @@ func (w *walk) stream(m member) *stream {
 	return &stream{m: m, src: src, pool: w.pool, in: bufio.NewReaderSize(src, int(min(32<<10, packed)))}
 }
 
-// close gives the decoder back. The stream must not be read after it.
-func (s *stream) close() { s.pool.keep(s.dec) }
+// close gives the decoder back, which has to happen before the engine looks
+// into what came out. The stream must not be read after it.
+func (s *stream) close() {
+	s.pool.keep(s.dec)
+	s.dec = nil
+}
 
 // source reads the packed bytes and remembers the reader's own failure.
 type source struct {
@@ -97,6 +100,9 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	defer func() {
 		s.decoded += int64(n)
 		s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
+		if s.err != nil {
+			s.close()
+		}
 	}()
 	if s.err == nil && s.damage == nil {
 		n, err = s.decode(p)
@@ -192,7 +198,7 @@ func open(m member, in *bufio.Reader, p *pool) (io.Reader, error) {
 	case methodStore:
 		return in, nil
 	case methodDeflate:
-		return flate.NewReader(in), nil
+		return p.openFlate(in)
 	case methodBzip2:
 		return bzip2.NewReader(in), nil
 	case methodLZMA:

@@ -68,13 +68,13 @@ func parseEnd(b []byte, off int64) endRecord {
 }
 
 // addZip64 adds the zip64 record that the locator names, and the one that
-// stands directly before the locator, where Python takes it from.
+// stands directly before the locator, where Python takes it from. The old
+// record goes on to count, even where it says to look elsewhere: for a reader
+// that finds no zip64 record where it looks, it is the only one.
 func (w *walk) addZip64(e *endRecord, locator []byte) error {
 	at := e.off - locatorLen
-	old := e.views[0]
-	if old.count == math.MaxUint16 || old.size == math.MaxUint32 || old.start == math.MaxUint32 {
-		e.views = nil
-	}
+	old := e.views
+	e.views = nil
 	named := le.Uint64(locator[8:])
 	places := []int64{at - end64Len}
 	if named < uint64(at) && int64(named) != places[0] {
@@ -103,9 +103,7 @@ func (w *walk) addZip64(e *endRecord, locator []byte) error {
 		})
 		w.account(off, at)
 	}
-	if len(e.views) == 0 {
-		e.views = []view{old}
-	}
+	e.views = append(e.views, old...)
 	return nil
 }
 

@@ -21,7 +21,6 @@ type member struct {
 	flags   uint16
 	crc     uint32
 	symlink bool
-	raw     bool // a PyTorch storage
 }
 
 // given tells readings apart.
@@ -45,22 +44,7 @@ const maxClaim = 8
 
 // maxBzip2 bounds the members by bzip2: each costs its decoder 4 MB of memory
 // to clear, however short it is.
-const maxBzip2 = 4096
-
-// handOver gives all members to the engine, storages last.
-func (w *walk) handOver(ctx context.Context, members []member) error {
-	for _, raw := range []bool{false, true} {
-		for _, m := range members {
-			if m.raw != raw {
-				continue
-			}
-			if err := w.deliver(ctx, m); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+const maxBzip2 = 512
 
 // deliver gives one member to the engine, once.
 func (w *walk) deliver(ctx context.Context, m member) error {
@@ -100,7 +84,7 @@ func (w *walk) claim(n, at int64) error {
 func (w *walk) stored(ctx context.Context, m member) error {
 	body := w.r.f.Section(m.data, m.packed)
 	encrypted := m.flags&flagEncrypted != 0
-	if encrypted || !m.raw && m.packed <= min(maxCRCMember, w.crcLeft) {
+	if encrypted || m.packed <= min(maxCRCMember, w.crcLeft) {
 		if !encrypted {
 			w.crcLeft -= m.packed
 		}

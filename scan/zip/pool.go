@@ -1,6 +1,7 @@
 package zip
 
 import (
+	"compress/flate"
 	"io"
 	"sync"
 
@@ -16,7 +17,14 @@ const maxDictionary = 64 << 20
 // pool keeps decoders whose memory the header of a stream decides on. A folder
 // of a thousand tiny streams that each ask for the most would otherwise cost
 // seconds for nothing but clearing memory.
-type pool struct{ xz, zstd sync.Pool }
+type pool struct{ flate, xz, zstd sync.Pool }
+
+func (p *pool) openFlate(r io.Reader) (io.Reader, error) {
+	if z, ok := p.flate.Get().(flate.Resetter); ok {
+		return z.(io.Reader), z.Reset(r, nil)
+	}
+	return flate.NewReader(r), nil
+}
 
 func (p *pool) openXZ(r io.Reader) (*xz.Reader, error) {
 	if z, ok := p.xz.Get().(*xz.Reader); ok {
@@ -36,6 +44,8 @@ func (p *pool) openZstd(r io.Reader) (*zstd.Decoder, error) {
 // keep takes a decoder back, if it is one that is worth it.
 func (p *pool) keep(dec io.Reader) {
 	switch z := dec.(type) {
+	case flate.Resetter:
+		p.flate.Put(z)
 	case *xz.Reader:
 		p.xz.Put(z)
 	case *zstd.Decoder:

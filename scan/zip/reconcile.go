@@ -12,11 +12,12 @@ import (
 )
 
 // reconcile reads the local header of every entry of d, in file order, reports
-// where the two differ and returns every reading of the members' bytes.
+// where the two differ and returns every reading of the members' bytes, but for
+// tensors.
 func (w *walk) reconcile(ctx context.Context, d *directory) ([]member, error) {
 	w.duplicates(d)
 	slices.SortStableFunc(d.entries, func(a, b entry) int { return cmp.Compare(a.local, b.local) })
-	raw := rawStorages(d)
+	roots := torchRoots(d)
 	var members []member
 	reached := int64(-1) // where the entries up to here end
 	for i := range d.entries {
@@ -32,10 +33,15 @@ func (w *walk) reconcile(ctx context.Context, d *directory) ([]member, error) {
 			w.malformed(e.off, "zip.broken", fmt.Sprintf("the local header of %s, at byte %d, is not in the file", quote(e.name), e.local))
 			continue
 		}
+		tensor, err := w.tensor(e, &l, roots) // first, while its head is at hand
+		if err != nil {
+			return nil, err
+		}
 		if err := w.claim(l.data-l.off, l.off); err != nil {
 			return nil, err
 		}
-		if l.off < reached {
+		overlaps := l.off < reached
+		if overlaps {
 			w.finding("zip.overlap", scan.SeveritySuspicious, "bomb", l.off,
 				quote(e.name)+" overlaps another member: the same bytes expand several times")
 		}
@@ -58,9 +64,8 @@ func (w *walk) reconcile(ctx context.Context, d *directory) ([]member, error) {
 		if err := w.place(e, &l); err != nil {
 			return nil, err
 		}
-		for _, m := range readings(e, &l) {
-			m.raw = raw[e.name]
-			members = append(members, m)
+		if !tensor || overlaps {
+			members = append(members, readings(e, &l)...)
 		}
 	}
 	return members, nil

@@ -3,6 +3,7 @@ package zip_test
 import (
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"testing"
 )
 
@@ -69,6 +70,39 @@ func wideLie() []byte {
 	split := l.start + 46 + len("evil")
 	b := end64(l.data, 1, l.end-split, split)
 	return endRecord(b, 2, l.end-l.start, l.start, "")
+}
+
+// maxedCount shows one directory to those who believe the locator and another,
+// inside a member and behind the zip64 record, to those who look for the zip64
+// record right before the locator, find none and have only the old record: it
+// has everything but the count.
+func maxedCount() []byte {
+	evil := stored("evil", "evil")
+	text := "some notes "
+	good := stored("good", text+string(evil.local.writeLocal(nil))+"evil")
+	l := write(good)
+	b := end64(l.data, 1, l.end-l.start, l.start)
+	locator := b[len(b)-20:]
+	start := len(b)
+	b = evil.central.writeCentral(b, uint32(30+len("good")+len(text)), 0)
+	comment := strings.Repeat("x", 60) + string(locator)
+	le.PutUint16(b[start+32:], uint16(len(comment)))
+	b = append(b, comment...)
+	return endRecord(b, 0xffff, len(b)-start, start, "")
+}
+
+// echoed has a first central record of 76 bytes, which is what zip64 records
+// take: the old end record, taken to stand right behind the directory, points
+// to the second. With local, that reading finds a local header too.
+func echoed(local bool) []byte {
+	first, second := stored(strings.Repeat("n", 30), "first"), stored("b", "second")
+	if local {
+		// Where the second local header is looked for with the prefix.
+		body := strings.Repeat("x", 76-30-len(second.central.name))
+		evil := stored("evil", "evil")
+		second = stored("b", body+string(evil.local.writeLocal(nil))+"evil")
+	}
+	return wide(false, first, second)
 }
 
 // twoDirectories: one where the end record says, another just before it.

@@ -15,8 +15,8 @@
 // ignored for decoding, and each disagreement is a finding. Prefixed data (a
 // self-extracting archive), zip64 and data descriptors are ordinary.
 //
-// Only headers are read: for a checkpoint of any size some hundred bytes for
-// each member, plus the tail.
+// Only headers are read: for a checkpoint of any size a kilobyte for each
+// member, plus the tail.
 //
 // The format is PKWARE's APPNOTE.TXT; PyTorch's layout is caffe2/serialize.
 package zip
@@ -142,8 +142,10 @@ func (w *walk) run(ctx context.Context) error {
 		}
 		members = append(members, found...)
 	}
-	if err := w.handOver(ctx, members); err != nil {
-		return err
+	for _, m := range members {
+		if err := w.deliver(ctx, m); err != nil {
+			return err
+		}
 	}
 	return w.unaccounted(ctx, int64(start))
 }

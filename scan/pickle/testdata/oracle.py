@@ -17,7 +17,15 @@ except Exception:
     pass
 
 
-class Inert(object):
+def ignore(*a, **k):
+    pass
+
+
+class Meta(type):
+    __setitem__ = ignore
+
+
+class Base(object):
     def __new__(cls, *a, **k):
         return object.__new__(cls)
 
@@ -27,23 +35,18 @@ class Inert(object):
     def __call__(self, *a, **k):
         return Inert()
 
-    def __setstate__(self, s):
-        pass
-
     def __setitem__(self, k, v):
         pass
 
-    def append(self, v):
-        pass
 
-    def extend(self, v):
-        pass
-
-    def add(self, v):
-        pass
+# Whatever a stream does to a class or an instance works.
+Inert = Meta("Inert", (Base,), {
+    "__setstate__": staticmethod(ignore), "append": staticmethod(ignore),
+    "extend": staticmethod(ignore), "add": staticmethod(ignore)})
 
 
-def unpicklers(data, seen):
+def unpicklers(seen):
+    """Yields functions that load one pickle of a stream, and the stream's type."""
     def find_class(self, module, name):
         seen.add((module, name))
         return Inert
@@ -53,20 +56,22 @@ def unpicklers(data, seen):
 
     body = {"find_class": find_class, "persistent_load": persistent_load}
     if sys.version_info[0] == 2:
-        import cPickle
-        yield type("P", (pickle.Unpickler, object), body)(io.BytesIO(data))
-        for f in (io.BytesIO(data),):
-            import StringIO
-            u = cPickle.Unpickler(StringIO.StringIO(data))
+        import cPickle, StringIO
+
+        def c_load(f):
+            u = cPickle.Unpickler(f)
             u.find_global = lambda m, n: find_class(None, m, n)
             u.persistent_load = lambda pid: Inert()
-            yield u
+            return u.load()
+        cls = type("P", (pickle.Unpickler, object), body)
+        yield (lambda f: cls(f).load()), io.BytesIO
+        yield c_load, StringIO.StringIO
         return
     for base in (pickle.Unpickler, pickle._Unpickler):
         cls = type("U", (base,), body)
         for kw in ({}, {"encoding": "latin1"}, {"encoding": "bytes"}):
-            yield cls(io.BytesIO(data), **kw)
-        yield cls(io.BufferedReader(io.BytesIO(data)))
+            yield (lambda f: cls(f, **kw).load()), io.BytesIO
+        yield (lambda f: cls(f).load()), lambda data: io.BufferedReader(io.BytesIO(data))
 
 
 stdin = getattr(sys.stdin, "buffer", sys.stdin)
@@ -76,9 +81,11 @@ while True:
         break
     data = stdin.read(struct.unpack("<I", head)[0])
     seen = set()
-    for u in unpicklers(data, seen):
+    for load, stream in unpicklers(seen):
+        f = stream(data)
         try:
-            u.load()
+            for _ in range(4):  # pickles in a row
+                load(f)
         except BaseException:
             pass
     if sys.version_info[0] == 2:

@@ -1,0 +1,160 @@
+package pickle
+
+import (
+	"strings"
+)
+
+// enumMember reports whether a call is how pickles spell the member of an
+// enumeration: a class with the name of one, with a short constant.
+func (m *machine) enumMember(g global, items []value, whole bool) bool {
+	if g.use != useState || !whole || len(items) != 1 {
+		return false
+	}
+	enum := false
+	for _, end := range []string{
+		"Strategy", "Type", "Types", "Mode", "Format", "Method", "Option", "Names",
+		"Backend", "Scheduler", "Status", "Stage", "Level", "Kind", "Policy", "Enum", "Precision", "Side",
+		"Samplers", "Fn", "Reduction", "Interpolation",
+	} {
+		enum = enum || strings.HasSuffix(g.name, end)
+	}
+	if !enum {
+		return false
+	}
+	if items[0].kind() == kindInt || items[0].kind() == kindBool {
+		return true
+	}
+	text, ok := m.text(items[0], 64)
+	return ok && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ") == ""
+}
+
+func first(items []value) value {
+	if len(items) == 0 {
+		return plain(kindUnknown)
+	}
+	return items[0]
+}
+
+// listed reports whether v is a global that may be called later.
+func (m *machine) listed(v value) bool {
+	if v.kind() != kindGlobal {
+		return false
+	}
+	switch u := m.names.list[v.index()].use; u {
+	case useGetattr, usePartial, useApply, useNamed, useLoader, useCodec, useOfClass:
+		return false
+	default:
+		return u.allowed()
+	}
+}
+
+// constants reports whether items are constants, or containers of them.
+func (m *machine) constants(items []value, depth int) bool {
+	for _, v := range items {
+		if v.scalar() || v.kind() == kindObject && !v.is(flagTaint) && m.names.list[v.index()].use.makes() {
+			continue
+		}
+		sub, whole := v.items()
+		if !v.container() || !whole || depth == 0 || !m.constants(sub, depth-1) {
+			return false
+		}
+	}
+	return true
+}
+
+// allocMax is how many elements an allocation may name that no bytes of the
+// file stand for.
+const allocMax = 1 << 31
+
+// huge reports whether the numbers in the arguments, multiplied as a shape,
+// come to more than allocMax.
+func huge(items []value) bool {
+	shape := func(vs []value) bool {
+		total := 1.0
+		for _, v := range vs {
+			if v.kind() == kindInt {
+				total *= float64(v.int())
+			}
+		}
+		return total > allocMax
+	}
+	for _, v := range items {
+		sub, _ := v.items()
+		if v.kind() == kindInt && v.int() > allocMax || shape(sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// plainType reports whether dill's name of a type is one of a value.
+func plainType(name string) bool {
+	switch name {
+	case "object", "type", "bool", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple",
+		"dict", "set", "frozenset", "slice", "range", "NoneType", "EllipsisType", "NotImplementedType",
+		"TensorType", "OrderedDict", "defaultdict", "mappingproxy", "ndarray", "property", "date", "datetime":
+		return true
+	}
+	return false
+}
+
+// named returns the values of keyword arguments.
+func named(kwargs value) []value {
+	var values []value
+	items, _ := kwargs.items()
+	for i := 1; i < len(items); i += 2 {
+		values = append(values, items[i])
+	}
+	return values
+}
+
+func holdsDict(items []value) bool {
+	for _, v := range items {
+		if v.kind() == kindDict && !v.empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// walks reports whether a class would call what it is handed: a function, or
+// an instance that holds one; for Python's own containers an instance of any
+// class that is filled with attributes, whose methods they call.
+func (m *machine) walks(g global, items []value) bool {
+	if g.use != useClass && g.use != useAlloc {
+		return false
+	}
+	own := g.module == "builtins" || g.module == "__builtin__" || g.module == "collections"
+	for _, v := range items {
+		switch v.kind() {
+		case kindGlobal:
+			f := m.names.list[v.index()]
+			// Those of module torch are element types.
+			if f.use == useValue && f.module != "torch" && !capWords(f.name) {
+				return true
+			}
+		case kindObject:
+			switch m.names.list[v.index()].use {
+			case usePartial, useGetattr:
+				return true
+			case useState:
+				if own {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// computes reports whether a method of that name only computes something,
+// whatever harmless class it belongs to and whatever it is called with.
+func computes(method string) bool {
+	switch method {
+	case "keys", "values", "items", "get", "copy", "count", "index", "forward", "predict", "predict_proba",
+		"transform", "split", "strip", "lower", "upper", "join", "replace", "startswith", "endswith",
+		"mean", "sum", "min", "max", "item", "tolist":
+		return true
+	}
+	return false
+}
