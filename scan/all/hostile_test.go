@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"context"
@@ -88,12 +87,6 @@ func lz(t testing.TB, legacy bool, body string) string {
 	var b bytes.Buffer
 	w := lz4.NewWriter(&b)
 	err := w.Apply(lz4.LegacyOption(legacy))
-	return written(t, w, err, &b, body)
-}
-
-func deflated(t testing.TB, body string) string {
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, 9)
 	return written(t, w, err, &b, body)
 }
 

@@ -2,7 +2,6 @@ package data
 
 import (
 	"context"
-	"strings"
 
 	"modelwall/scan"
 )
@@ -15,14 +14,14 @@ func matchUnsupported(p scan.Probe) bool {
 	if _, ok := carrier(p.Head); ok {
 		return true
 	}
-	return protobufHead(p.Head) || p.Size > scan.HeadSize && (!owned(p.Head) || namedHDF5(p.Name))
+	return protobufHead(p.Head) || p.Size > scan.HeadSize
 }
 
-// namedHDF5: Keras decides by these endings, and then looks for the superblock.
-func namedHDF5(name string) bool {
-	name = strings.ToLower(name)
-	return strings.HasSuffix(name, ".h5") || strings.HasSuffix(name, ".hdf5") || strings.HasSuffix(name, ".keras")
-}
+// nearUserBlock bounds, in bytes, where a superblock is looked for in a file that
+// another scanner owns. HDF5 looks at every power of two up to the end; in a
+// checkpoint that is still arriving each of those is a round trip. The answer
+// must not depend on the file's name: verdicts are kept by content.
+const nearUserBlock = 1 << 20
 
 func scanUnsupported(ctx context.Context, in *input) error {
 	what, err := in.unsupported(ctx)
@@ -46,7 +45,11 @@ func (in *input) unsupported(ctx context.Context) (string, error) {
 		return name, nil
 	}
 	magic := make([]byte, len(hdf5Magic))
-	for off := int64(scan.HeadSize); off <= in.Size-int64(len(magic)); off *= 2 {
+	last := in.Size - int64(len(magic))
+	if owned(head) {
+		last = min(last, nearUserBlock)
+	}
+	for off := int64(scan.HeadSize); off <= last; off *= 2 {
 		if err := in.read(magic, off); err != nil {
 			return "", err
 		}

@@ -277,12 +277,13 @@ func (m *machine) getattr(method value, items []value, whole bool, accuse func(s
 	}
 	if items[0].kind() == kindObject && !items[0].is(flagTaint) && identifier(attr) {
 		g := m.names.list[items[0].index()]
-		if e := m.lib.judge(g.module, g.name+"."+attr); e.use == useDanger || executes(attr) {
+		e := m.lib.judge(g.module, g.name+"."+attr)
+		if e.use == useDanger || executes(attr) {
 			accuse(scan.SeverityMalicious, "it reaches for code: "+e.why)
 			return unknown
 		}
 		if g.use.allowed() {
-			if computes(attr) {
+			if e.use.allowed() || computes(attr) {
 				return method
 			}
 			return method.with(flagTaint)
