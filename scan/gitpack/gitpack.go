@@ -25,13 +25,20 @@ import (
 	"modelwall/scan"
 )
 
-// Bounds on the work and memory for one pack, beside the engine's own.
+// Bounds on the work and memory for one pack, beside the engine's own. Big
+// files are no objects of a pack: they are Git LFS's.
 const (
-	maxObjects  = 10_000_000
-	maxSegments = 4 << 20   // pieces of side-band; git sends 64 KiB in one
-	maxObject   = 256 << 20 // bytes of an object that takes part in deltas
-	maxHeld     = 512 << 20 // bytes of all objects held along one chain of deltas
-	maxNames    = 1_000_000
+	maxObjects  = 1_000_000
+	maxSegments = 4 << 20  // pieces of side-band; git sends 64 KiB in one
+	maxObject   = 32 << 20 // bytes of an object that takes part in deltas
+	maxHeld     = 64 << 20 // bytes of all objects held along one chain of deltas
+	maxNames    = 100_000
+	maxName     = 255 // bytes; no file system takes more
+
+	// A delta of a few bytes makes as many as its base has. These many bytes
+	// may come out of a pack for each of its own, above a floor for small ones.
+	maxExpansion = 200
+	freeBytes    = 64 << 20
 )
 
 // Scanner inspects git packs.
@@ -83,7 +90,10 @@ func (*Scanner) Scan(ctx context.Context, f scan.File, s scan.Sink) error {
 	if pack.size == 0 { // an answer without a pack: refs, an error
 		return nil
 	}
-	w := &walk{pack: pack, sink: s, byOffset: map[int64]int32{}, byID: map[id]int32{}, names: map[id]string{}}
+	w := &walk{
+		pack: pack, sink: s, left: freeBytes + maxExpansion*pack.size,
+		byOffset: map[int64]int32{}, byID: map[id]int32{}, names: map[id]string{},
+	}
 	// A pack that breaks off still delivers the objects before the break.
 	broken := w.index(ctx)
 	if err := w.report(ctx); err != nil {

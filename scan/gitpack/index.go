@@ -51,6 +51,43 @@ type walk struct {
 	resolved int             // deltas that were applied
 	deltas   int
 	names    map[id]string // of blobs, from the trees
+	left     int64         // bytes that may still come out of the pack
+	inflater inflater
+}
+
+// inflater inflates one object after another; a pack has many small ones.
+type inflater struct {
+	in *bufio.Reader
+	z  io.ReadCloser
+}
+
+// open goes to the zlib stream in r.
+func (i *inflater) open(r flate.Reader) (io.Reader, error) {
+	if i.z != nil {
+		return i.z, i.z.(zlib.Resetter).Reset(r, nil)
+	}
+	z, err := zlib.NewReader(r)
+	if err == nil {
+		i.z = z
+	}
+	return z, err
+}
+
+// section goes to the zlib stream in a part of a file.
+func (i *inflater) section(r io.Reader) (io.Reader, error) {
+	if i.in == nil {
+		i.in = bufio.NewReader(nil)
+	}
+	i.in.Reset(r)
+	return i.open(i.in)
+}
+
+// spend counts n bytes that came out of the object at off.
+func (w *walk) spend(n, off int64) error {
+	if w.left -= n; w.left < 0 {
+		return scan.Limit(w.pack.position(off), "the objects take more than %d times the size of the pack", maxExpansion)
+	}
+	return nil
 }
 
 // reader reads the pack from front to back and knows where it is.
@@ -143,11 +180,14 @@ func (w *walk) indexObject(r *reader) error {
 	if name, whole := kindNames[o.kind]; whole {
 		fmt.Fprintf(h, "%s %d\x00", name, o.size)
 	}
-	z, err := zlib.NewReader(r)
+	z, err := w.inflater.open(r)
 	if err != nil {
 		return w.damage(r.at, err, "object data")
 	}
-	n, err := io.Copy(h, io.LimitReader(z, o.size+1))
+	n, err := io.Copy(h, io.LimitReader(z, min(o.size, w.left)+1))
+	if over := w.spend(n, o.off); over != nil {
+		return over
+	}
 	if err != nil {
 		// What of a blob came before the damage is still looked at.
 		w.add(o)

@@ -2,7 +2,6 @@ package gitpack
 
 import (
 	"bytes"
-	"compress/zlib"
 	"context"
 	"crypto/sha1" //nolint:gosec // git's object ids are SHA-1; nothing is trusted because of them
 	"encoding/hex"
@@ -95,6 +94,10 @@ func (w *walk) family(ctx context.Context, root int32, k kind) error {
 		if next.off < 0 && next.id < 0 {
 			continue
 		}
+		if top.off < 0 && top.id < 0 { // done with: most chains hold one object at a time
+			held -= len(top.content)
+			stack = stack[:len(stack)-1]
+		}
 		if held += len(made); held > maxHeld {
 			return scan.Limit(w.pack.position(w.objects[child].off), "a chain of deltas over %d bytes", maxHeld)
 		}
@@ -131,7 +134,9 @@ func (w *walk) learn(content []byte) {
 		if !ok || !spaced || len(rest) < sha1.Size {
 			return // git will complain; names are only for people
 		}
-		w.names[id(rest[:sha1.Size])] = string(name)
+		if len(name) <= maxName {
+			w.names[id(rest[:sha1.Size])] = string(name)
+		}
 		content = rest[sha1.Size:]
 	}
 }
@@ -144,7 +149,8 @@ func identify(k kind, content []byte) (out id) {
 	return out
 }
 
-// stream inflates an object's data again, this time for the sink.
+// stream inflates an object's data again, this time for the sink. It is read
+// before the next one is asked for.
 func (w *walk) stream(o *object) io.Reader {
 	return &inflated{w: w, o: o}
 }
@@ -157,7 +163,7 @@ type inflated struct {
 
 func (s *inflated) Read(p []byte) (int, error) {
 	if s.z == nil {
-		z, err := zlib.NewReader(io.NewSectionReader(s.w.pack, s.o.data, s.w.pack.size-s.o.data))
+		z, err := s.w.inflater.section(io.NewSectionReader(s.w.pack, s.o.data, s.w.pack.size-s.o.data))
 		if err != nil {
 			return 0, s.w.damage(s.o.data, err, "object data")
 		}
@@ -174,6 +180,9 @@ func (s *inflated) Read(p []byte) (int, error) {
 func (w *walk) load(o *object) ([]byte, error) {
 	if o.size > maxObject {
 		return nil, scan.Limit(w.pack.position(o.off), "an object of %d bytes takes part in deltas", o.size)
+	}
+	if err := w.spend(o.size, o.off); err != nil {
+		return nil, err
 	}
 	// Grown as bytes arrive, whatever the header announces.
 	var b bytes.Buffer
@@ -198,7 +207,10 @@ func (w *walk) apply(o *object, base, delta []byte) ([]byte, error) {
 	if target > maxObject {
 		return nil, scan.Limit(w.pack.position(o.off), "a delta makes an object of %d bytes", target)
 	}
-	var made []byte
+	if err := w.spend(target, o.off); err != nil {
+		return nil, err
+	}
+	made := make([]byte, 0, min(target, int64(len(base)+len(delta))))
 	for len(delta) > 0 {
 		op := delta[0]
 		delta = delta[1:]

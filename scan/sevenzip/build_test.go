@@ -219,3 +219,13 @@ func mixed() []byte {
 	h = append(append(h, 0x05, 2, 0x11, byte(len(names))), names...)
 	return seal([]byte("0123456789abcdefplain"), append(h, 0, 0))
 }
+
+// folders has two of them and no list of what is in them: one file each.
+func folders() []byte {
+	h := []byte{0x01, 0x04, 0x06, 0, 2, 0x09, 5, 6, 0} // two packed streams
+	h = append(h, 0x07, 0x0b, 2, 0, 1, 1, 0, 1, 1, 0)  // two folders, copy
+	h = append(h, 0x0c, 5, 6, 0, 0)                    // unpacked sizes
+	names := "\x00a\x00\x00\x00b\x00\x00\x00"
+	h = append(append(h, 0x05, 2, 0x11, byte(len(names))), names...)
+	return seal([]byte("firstsecond"), append(h, 0, 0))
+}

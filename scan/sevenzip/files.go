@@ -45,7 +45,7 @@ type plan struct {
 func (a *archive) plan(st *streams, packedEnd int64) (p plan, readable *streams, n int, err error) {
 	readable = &streams{packPos: st.packPos}
 	inputs := st.packSizes
-	var ppmd uint64
+	var memory, taken uint64
 	for i := range st.folders {
 		f := &st.folders[i]
 		if len(f.packed) > len(inputs) {
@@ -53,8 +53,9 @@ func (a *archive) plan(st *streams, packedEnd int64) (p plan, readable *streams,
 		}
 		mine := inputs[:len(f.packed)]
 		inputs = inputs[len(f.packed):]
-		why := f.decodable()
-		if ppmd += f.ppmd(); why == nil && ppmd > maxPPMd {
+		reserved, why := f.decodable(sum(mine))
+		memory, taken = memory+reserved, taken+min(sum(mine), maxMemory)
+		if why == nil && memory > allMemory && memory-allMemory > perByte*taken {
 			why = errors.New("the folders need too much memory one after another")
 		}
 		if f.encrypted() {

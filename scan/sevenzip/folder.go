@@ -24,20 +24,15 @@ const (
 // the largest dictionary that 7-Zip chooses by itself.
 const maxMemory = 256 << 20
 
-// maxPPMd is the most that the models of all folders may reserve, one after
-// another. A model can not be made smaller like a dictionary.
-const maxPPMd = 4 * maxMemory
-
-// ppmd is what the models of a folder reserve, in bytes.
-func (f *folder) ppmd() uint64 {
-	total := uint64(0)
-	for _, k := range f.coders {
-		if n, err := k.memory(); err == nil && k.id == coderPPMd {
-			total += n
-		}
-	}
-	return total
-}
+// A folder may reserve freeMemory in any case and perByte more for each byte
+// of its packed streams, so that it takes a big file to cost much memory. All
+// folders, which come one after another, may take allMemory in the same way:
+// what is reserved has to be cleared.
+const (
+	freeMemory = 64 << 20
+	allMemory  = 1 << 30
+	perByte    = 32
+)
 
 func (f *folder) encrypted() bool {
 	for _, k := range f.coders {
@@ -48,25 +43,37 @@ func (f *folder) encrypted() bool {
 	return false
 }
 
-// decodable reports why a folder can not be decoded here: a coder is unknown,
-// needs too much memory, or the coders are not chained as they have to be.
-func (f *folder) decodable() error {
-	memory := uint64(0)
+// decodable reports what decoding a folder of so many packed bytes reserves, or
+// why it can not be decoded here: a coder is unknown, needs too much memory, or
+// the coders are not chained as they have to be.
+func (f *folder) decodable(packed uint64) (reserved uint64, err error) {
+	announced := uint64(0)
 	ins := uint64(0)
-	for _, k := range f.coders {
+	for i, k := range f.coders {
 		n, err := k.memory()
 		if err != nil {
-			return err
+			return 0, err
 		}
-		memory += n
-		ins += k.in
 		if k.out != 1 || k.in != 1 && !(k.id == coderBCJ2 && k.in == 4) {
-			return fmt.Errorf("coder %x with %d inputs and %d outputs", k.id, k.in, k.out)
+			return 0, fmt.Errorf("coder %x with %d inputs and %d outputs", k.id, k.in, k.out)
 		}
+		announced += n
+		ins += k.in
+		n, _ = k.shrunk(f.sizes[i], packed).memory() // its properties are right
+		reserved += n
 	}
-	if memory > maxMemory {
-		return fmt.Errorf("it needs %d MiB, more than %d", memory>>20, maxMemory>>20)
+	if announced > maxMemory {
+		return 0, fmt.Errorf("it needs %d MiB, more than %d", announced>>20, maxMemory>>20)
 	}
+	if reserved > freeMemory && reserved-freeMemory > perByte*min(packed, maxMemory) {
+		return 0, fmt.Errorf("it needs %d MiB for %d bytes", reserved>>20, packed)
+	}
+	return reserved, f.chained(ins)
+}
+
+// chained reports whether every one of the inputs takes what one output or one
+// packed stream gives.
+func (f *folder) chained(ins uint64) error {
 	used := map[uint64]bool{}
 	from := map[uint64]bool{}
 	for _, b := range f.binds {

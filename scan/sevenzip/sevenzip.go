@@ -187,7 +187,7 @@ func (a *archive) header(head []byte, packedEnd int64) (*header, error) {
 				a.unexamined("the list of files is encrypted")
 				return nil, nil
 			}
-			if err := f.decodable(); err != nil {
+			if _, err := f.decodable(sum(st.packSizes)); err != nil {
 				return nil, scan.Limit(packedEnd, "the packed list of files: %w", err)
 			}
 			if f.unpacked() > maxHeader {

@@ -45,6 +45,7 @@ func samples(t testing.TB) []sample {
 		{"checksums", build{entries: two, method: "lzma", sums: true}.write(t), "", scan.Info, nil, both},
 		{"empty", seal(nil, nil), "", scan.Info, nil, nil},
 		{"trailing data", append(build{entries: two, method: "copy"}.write(t), "more"...), "", scan.Info, nil, both},
+		{"two folders", folders(), "", scan.Info, nil, map[string]string{"a": "first", "b": "second"}},
 		{"link inside", build{entries: link("../a"), method: "copy"}.write(t), "sevenzip.symlink", scan.Low, nil, nil},
 
 		{"slip", build{entries: one("../x"), method: "copy"}.write(t), "sevenzip.path", mal, nil, map[string]string{"../x": hello}},
@@ -68,6 +69,7 @@ func samples(t testing.TB) []sample {
 		{"first header damaged", firstDamaged(whole), "sevenzip.broken", sus, scan.ErrMalformed, nil},
 		{"dictionary of 3 GiB", build{entries: two, method: "lzma", props: []byte{0x5d, 0, 0, 0, 0xc0}}.write(t), "sevenzip.method", scan.Low, scan.ErrLimit, nil},
 		{"dictionary of 3 GiB, lzma2", build{entries: two, method: "lzma2", props: []byte{39}}.write(t), "sevenzip.method", scan.Low, scan.ErrLimit, nil},
+		{"model of 128 MiB for a few bytes", build{entries: two, method: "copy", coder: "\x03\x04\x01", props: []byte{6, 0, 0, 0, 8}}.write(t), "sevenzip.method", scan.Low, scan.ErrLimit, nil},
 		{"a thousand million files", build{entries: two, method: "copy", count: 1_000_000_000}.write(t), "", scan.Info, scan.ErrLimit, nil},
 		{"garbage header", seal([]byte("packed"), bytes.Repeat([]byte{1, 4, 6, 0xff}, 9)), "sevenzip.broken", sus, scan.ErrMalformed, nil},
 	}
