@@ -41,14 +41,15 @@ func (f File) Section(off, n int64) *io.SectionReader {
 	return io.NewSectionReader(f.ReaderAt, off, n)
 }
 
-// How much of a file's two ends a Probe holds, in bytes. The tail is what a
-// zip end-of-central-directory record with the longest comment can take.
+// How much of a file's two ends a Probe holds, in bytes. The tail is where a
+// zip's end record can stand: before the longest comment, and as far further
+// as PyTorch's reader looks, which goes by blocks.
 const (
 	HeadSize = 4 << 10
-	TailSize = 64<<10 + 22
+	TailSize = 68 << 10
 )
 
-// Probe is what Match decides on.
+// Probe is what Match decides on. Its bytes are valid until Match returns.
 type Probe struct {
 	Name string // a hint, as File.Name or the member's own name
 	Size int64
@@ -103,6 +104,9 @@ type Member struct {
 	// Packed is how many bytes of the container hold the member, for the
 	// ratio budget; 0 when unknown.
 	Packed int64
+	// Reserves is how many bytes a decoder that can not be used again has to
+	// clear for Stream, however short that is. They count as decoded.
+	Reserves int64
 }
 
 // Severity orders findings.

@@ -51,6 +51,8 @@ type format struct {
 	// joins says that what follows the last stream may go on with the data,
 	// should it be of a related format.
 	joins bool
+	// reserves is what a decoder clears, where that is much, in bytes.
+	reserves int64
 }
 
 // decoder yields the decoded bytes of all joined streams up to io.EOF. After
@@ -64,8 +66,8 @@ type decoder interface {
 func New() []scan.Scanner {
 	formats := [...]format{
 		{name: "gzip", match: prefix("\x1f\x8b\x08"), open: openGzip},
-		{name: "bzip2", match: matchBzip2, open: openBzip2},
-		{name: "xz", match: prefix("\xfd7zXZ\x00"), open: openXZ, joins: true},
+		{name: "bzip2", match: matchBzip2, open: openBzip2, reserves: 900_000},
+		{name: "xz", match: prefix(xzMagic), open: openXZ, joins: true},
 		{name: "zstd", match: matchZstd, open: openZstd},
 		{name: "lz4", match: matchLZ4, open: openLZ4},
 		{name: "lzma", match: matchLZMA, open: openLZMA, weak: true, joins: true},
@@ -78,6 +80,8 @@ func New() []scan.Scanner {
 	}
 	return scanners
 }
+
+const xzMagic = "\xfd7zXZ\x00"
 
 func prefix(magic string) func([]byte) bool {
 	return func(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
@@ -101,7 +105,7 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 	}
 	st := s.stream(f)
 	defer st.close()
-	if err := sink.Member(ctx, scan.Member{Stream: st, Packed: f.Size}); err != nil {
+	if err := sink.Member(ctx, scan.Member{Stream: st, Packed: f.Size, Reserves: s.format.reserves}); err != nil {
 		return err
 	}
 	switch {

@@ -224,6 +224,25 @@ func TestJoined(t *testing.T) {
 	}
 }
 
+// TestLZMAHeaders: liblzma takes a dictionary of no bytes, and eighteen zeros
+// for a stream of nothing that another one may follow.
+func TestLZMAHeaders(t *testing.T) {
+	s := scanner(t, "lzma")
+	none := pack(t, "lzma", hello)
+	copy(none[1:5], make([]byte, 4))
+	none[0] = 0x5e // so that it is not joblib's signature
+	if !s.Match(scantest.Probe("x", none)) {
+		t.Error("Match = false for a dictionary of no bytes")
+	}
+	data := join(make([]byte, 36), pack(t, "lzma", hello))
+	if _, err := scantest.Scan(s, "x", data); !s.Match(scantest.Probe("x", data)) || !errors.Is(err, scan.ErrLimit) {
+		t.Errorf("zeros before a stream: %v", err)
+	}
+	if s.Match(scantest.Probe("x", make([]byte, 10_000))) {
+		t.Error("Match = true for zeros")
+	}
+}
+
 // TestZFileLengths: joblib reads the length with Python's int.
 func TestZFileLengths(t *testing.T) {
 	for _, length := range []string{"0xc", "0XC", "c", "  c", "+0xc", "0x_c", "\tC\n", "000000000000000000c"} {

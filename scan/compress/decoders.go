@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
 	"compress/zlib"
@@ -176,11 +177,12 @@ func (d *xzDecoder) footer() (int64, error) {
 	return d.src.offset(), nil
 }
 
-// matchLZMA accepts what xz's own detection does: a dictionary of a usual
-// size and a plausible length; and joblib's, which looks for 5D 00 only. The
-// first byte of the range coder is always zero.
+// matchLZMA accepts what liblzma's own detection does: a dictionary of a usual
+// size, or of none, and a plausible length; and joblib's, which looks for 5D 00
+// only. The first byte of the range coder is always zero.
 func matchLZMA(head []byte) bool {
-	if len(head) < 14 || head[0] >= 9*5*5 || head[13] != 0 {
+	const headLen, coder = 13, 5 // bytes of the header and to start the range coder
+	if len(head) < headLen+1 || head[0] >= 9*5*5 || head[headLen] != 0 {
 		return false
 	}
 	if head[0] == 0x5d && head[1] == 0 {
@@ -188,8 +190,12 @@ func matchLZMA(head []byte) bool {
 	}
 	dict := binary.LittleEndian.Uint32(head[1:])
 	size := binary.LittleEndian.Uint64(head[5:])
+	if dict == 0 && size == 0 { // zeros, which a tensor may begin with: what do they lead to?
+		next := head[min(headLen+coder, len(head)):]
+		return prefix(xzMagic)(next) || matchLZMA(next)
+	}
 	top := bits.Len32(dict)
-	usual := dict == 1<<32-1 || bits.OnesCount32(dict) == 1 ||
+	usual := dict == 0 || dict == 1<<32-1 || bits.OnesCount32(dict) == 1 ||
 		bits.OnesCount32(dict) == 2 && dict>>(top-2) == 3
 	return usual && (size == 1<<64-1 || size < 1<<38)
 }
@@ -197,10 +203,14 @@ func matchLZMA(head []byte) bool {
 // openLZMA lowers the dictionary that the header asks for to what the bytes
 // of the file could ever fill, so that a few bytes do not reserve megabytes.
 func openLZMA(src *source) (decoder, error) {
-	const headLen, maxRatio = 13, 1 << 14 // LZMA gains less than that
+	const headLen, coder, maxRatio = 13, 5, 1 << 14 // LZMA gains less than that
 	head := make([]byte, headLen)
 	if _, err := io.ReadFull(src, head); err != nil {
 		return nil, err
+	}
+	if binary.LittleEndian.Uint64(head[5:]) == 0 { // the library wants an end mark
+		_, err := io.ReadFull(src, make([]byte, coder))
+		return single{bytes.NewReader(nil), src}, err
 	}
 	if dict, most := binary.LittleEndian.Uint32(head[1:]), uint64(src.f.Size)*maxRatio; dict <= maxDictionary && uint64(dict) > most {
 		binary.LittleEndian.PutUint32(head[1:], uint32(most))

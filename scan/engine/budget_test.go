@@ -48,16 +48,50 @@ func inspect(t *testing.T, l Limits, data []byte, scanners ...scan.Scanner) scan
 
 // TestExpansion: many small streams add up to a bomb as one big one does.
 func TestExpansion(t *testing.T) {
-	data := gz(t, make([]byte, 8<<20))
-	size := int64(len(data))
-	decoded := int64(9 * 8 << 20)
+	const streams = 100
 	for _, c := range []struct {
-		expansion int64
-		want      scan.Verdict
-	}{{decoded/size - 1, scan.Undetermined}, {decoded / size, scan.Clean}, {decoded/size + 1, scan.Clean}} {
-		r := inspect(t, Limits{Expansion: c.expansion}, data, unpacker(9), quiet)
-		if r.Verdict != c.want {
-			t.Errorf("%d times: verdict = %v (%s), want %v", c.expansion, r.Verdict, r.Error, c.want)
+		size, expansion, each int64
+		ok                    bool
+	}{
+		{1 << 20, 200, 200 << 20 / streams, true},
+		{1 << 20, 200, 201 << 20 / streams, false},
+		{1 << 20, 199, 200 << 20 / streams, false},
+		{1 << 20, 201, 200 << 20 / streams, true},
+		{10, 200, ratioFloor / streams, true}, // below the floor
+		{10, 200, ratioFloor/streams + 1, false},
+		{0, 1, 1, true},
+	} {
+		b := budget{limits: Limits{Expansion: c.expansion}.withDefaults(), size: c.size}
+		var err error
+		for range streams {
+			if err == nil {
+				err = b.decode(c.each, 0)
+			}
+		}
+		if (err == nil) != c.ok {
+			t.Errorf("%d streams of %d bytes in %d at %d times: %v", streams, c.each, c.size, c.expansion, err)
+		}
+	}
+}
+
+// TestReserves: what a decoder clears counts as decoded, however little comes
+// out of it.
+func TestReserves(t *testing.T) {
+	const reserves = ratioFloor / 64
+	for _, c := range []struct {
+		members int
+		want    scan.Verdict
+	}{{64, scan.Clean}, {65, scan.Undetermined}} {
+		thirsty := fake{name: "thirsty", match: many(1).match, scan: func(ctx context.Context, _ scan.File, s scan.Sink) error {
+			for range c.members {
+				if err := s.Member(ctx, scan.Member{Name: "m", Stream: strings.NewReader(""), Reserves: reserves}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+		if r := inspect(t, Limits{}, []byte("many\nx"), thirsty, quiet); r.Verdict != c.want {
+			t.Errorf("%d members: verdict = %v (%s), want %v", c.members, r.Verdict, r.Error, c.want)
 		}
 	}
 }

@@ -26,6 +26,9 @@ func (in *inspection) fill(s *spool, m scan.Member) error {
 		in.chunk = make([]byte, spoolChunk)
 	}
 	buf := in.chunk
+	if over := in.budget.decode(m.Reserves, 0); over != nil {
+		return over
+	}
 	for {
 		if err := context.Cause(in.ctx); err != nil {
 			return err

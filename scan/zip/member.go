@@ -42,9 +42,9 @@ const (
 // disagree about everything.
 const maxClaim = 8
 
-// maxBzip2 bounds the members by bzip2: each costs its decoder 4 MB of memory
-// to clear, however short it is.
-const maxBzip2 = 512
+// blockBzip2 is the block, in bytes, that bzip2's decoder clears space for,
+// however short the member is.
+const blockBzip2 = 900_000
 
 // deliver gives one member to the engine, once.
 func (w *walk) deliver(ctx context.Context, m member) error {
@@ -135,15 +135,13 @@ func (w *walk) compressed(ctx context.Context, m member) error {
 		w.unexamined(m.at, fmt.Sprintf("%s: no decoder for method %d", quote(m.name), m.method))
 		return nil
 	}
+	var reserves int64
 	if m.method == methodBzip2 {
-		if w.bzip2s++; w.bzip2s > maxBzip2 {
-			w.unexamined(m.at, fmt.Sprintf("more than %d members by bzip2", maxBzip2))
-			return nil
-		}
+		reserves = blockBzip2
 	}
 	st := w.stream(m)
 	defer st.close()
-	if err := w.sink.Member(ctx, scan.Member{Name: m.name, Stream: st, Packed: m.packed}); err != nil {
+	if err := w.sink.Member(ctx, scan.Member{Name: m.name, Stream: st, Packed: m.packed, Reserves: reserves}); err != nil {
 		return err
 	}
 	switch {

@@ -97,7 +97,6 @@ type walk struct {
 	claimed int64          // sum of the members' packed sizes
 	crcLeft int64          // stored bytes that may still be read for a checksum
 	resume  []int64        // where a reader that believes a local header goes on
-	bzip2s  int            // members by bzip2
 	doubts  int            // things in gaps that look like local headers
 	problem error          // why the archive was not examined whole
 }

@@ -193,6 +193,17 @@ func TestEveryPrefix(t *testing.T) {
 	}
 }
 
+// TestFarEnd: PyTorch's reader finds an end record up to 69 584 bytes before the
+// end of the file.
+func TestFarEnd(t *testing.T) {
+	data := prefixed("text", stored("a.bin", hello))
+	data = append(data, strings.Repeat("x", 69_584-22)...)
+	s := scanner.New()
+	if r, err := scantest.Scan(s, "x", data); !s.Match(scantest.Probe("x", data)) || err != nil || !has(r, "a.bin", hello) {
+		t.Errorf("error %v, members %q", err, r.Members)
+	}
+}
+
 func TestForeign(t *testing.T) {
 	for name, data := range map[string]string{
 		"mentions the signatures": strings.Repeat("PK\x05\x06 PK\x01\x02 PK\x03\x04 ", 9) + strings.Repeat("x", 40),
