@@ -162,7 +162,7 @@ func TestPanicInAJob(t *testing.T) {
 // joined: whoever comes back starts anew.
 func TestComingBackAfterTheGrace(t *testing.T) {
 	const content = "content"
-	stuck, stopped := make(chan struct{}), make(chan struct{})
+	stuck, inspecting, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var calls atomic.Int32
 	w := newWild(t, func(rw http.ResponseWriter, r *http.Request) {
 		lfs(rw, sum(content), len(content))
@@ -174,6 +174,7 @@ func TestComingBackAfterTheGrace(t *testing.T) {
 			if calls.Add(1) > 1 {
 				return clean(ctx, f)
 			}
+			close(inspecting)
 			<-ctx.Done()
 			close(stopped)
 			<-stuck
@@ -186,6 +187,7 @@ func TestComingBackAfterTheGrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	<-inspecting // headers may leave before it
 	cancel()
 	resp.Body.Close()
 	<-stopped
@@ -199,7 +201,7 @@ func TestComingBackAfterTheGrace(t *testing.T) {
 // good one.
 func TestRefusalOfAnother(t *testing.T) {
 	const content = "content"
-	asked, joined := make(chan struct{}), make(chan struct{})
+	asked, joined := make(chan struct{}, 1), make(chan struct{})
 	w := newWild(t, func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Range") != "":
