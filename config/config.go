@@ -44,6 +44,7 @@ type Config struct {
 	OtherHosts OtherHosts `mapstructure:"other_hosts" reload:"live"`
 	// Ports lists the destination ports that clients may ask for.
 	Ports  []int  `mapstructure:"ports" reload:"restart"`
+	Mirror Mirror `mapstructure:"mirror"`
 	Gate   Gate   `mapstructure:"gate"`
 	Policy Policy `mapstructure:"policy"`
 	Scan   Scan   `mapstructure:"scan"`
@@ -89,6 +90,13 @@ type Upstream struct {
 	StallTimeout time.Duration `mapstructure:"stall_timeout" reload:"restart"`
 	// Retries is how often a transfer is resumed without progress.
 	Retries int `mapstructure:"retries" reload:"restart"`
+}
+
+// Mirror is how clients with HF_ENDPOINT meet us, on the address of Listen.
+type Mirror struct {
+	// URL is the address that clients use, without a slash at its end; "" is
+	// the one that each request names.
+	URL string `mapstructure:"url" reload:"restart"`
 }
 
 // Gate is what a client sees while the verdict is open.

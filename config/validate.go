@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,6 +18,7 @@ func (l *loader) finish() {
 	l.listeners()
 	l.paths()
 	l.hosts()
+	l.mirror()
 	l.policy()
 	l.limits()
 	l.config.Warnings = warnings(l.config)
@@ -134,6 +136,20 @@ func hostReason(host string) string {
 		}
 	}
 	return ""
+}
+
+func (l *loader) mirror() {
+	m := &l.config.Mirror
+	if m.URL == "" {
+		return
+	}
+	u, err := url.Parse(m.URL)
+	plain := err == nil && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+	if !plain || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		l.report("mirror.url", "%q: expected http(s)://host, with a port and a path if need be", m.URL)
+		return
+	}
+	m.URL = strings.TrimRight(m.URL, "/")
 }
 
 func (l *loader) policy() {

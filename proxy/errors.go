@@ -150,6 +150,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		})
 	case errors.As(err, &denied):
 		pass(w.Header(), denied.Header, passed)
+		if m, ok := mirrorOf(r); ok {
+			m.Answer(denied.Code, w.Header())
+		}
 		w.Header().Set("Content-Length", strconv.Itoa(len(denied.Body)))
 		w.WriteHeader(denied.Code)
 		w.Write(denied.Body)

@@ -94,6 +94,9 @@ func (f *Front) relay(req hub.Request) *httputil.ReverseProxy {
 			hub.CleanResponse(resp.Header)
 			// Ours, which the log knows; the header is set already.
 			resp.Header.Del("X-Request-Id")
+			if m, ok := mirrorOf(resp.Request); ok {
+				m.Answer(resp.StatusCode, resp.Header)
+			}
 			return cleanBody(req, resp)
 		},
 		ErrorHandler: WriteError,

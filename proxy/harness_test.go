@@ -59,6 +59,7 @@ type stackOptions struct {
 	shutdown  time.Duration
 	deny      bool
 	blobs     func(*store.Blobs) gate.Blobs
+	mirror    string         // its URL, "" for the one asked for
 	inspector gate.Inspector // in place of the one that the test controls
 }
 
@@ -122,14 +123,15 @@ func newStack(t testing.TB, o stackOptions) *stack {
 		Grace:     o.grace,
 	})
 	t.Cleanup(g.Close)
+	front := &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log}
 	server := proxy.New(proxy.Options{
 		Certifier:        s.ca,
 		Dialer:           up,
 		Transport:        up.Transport(),
 		Intercept:        []string{"huggingface.co", "hf.co"},
 		Tunnel:           func() bool { return !o.deny },
-		Inner:            &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log},
-		Local:            http.NotFoundHandler(),
+		Inner:            front,
+		Local:            &proxy.Mirror{Front: front, URL: o.mirror, Home: http.NotFoundHandler()},
 		Logger:           log,
 		HandshakeTimeout: o.handshake,
 		ShutdownTimeout:  o.shutdown,

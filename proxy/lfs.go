@@ -41,6 +41,9 @@ func (f *Front) lfsBatch(w http.ResponseWriter, r *http.Request, req hub.Request
 	}
 	hub.EndToEnd(resp.Header)
 	hub.CleanResponse(resp.Header)
+	if m, ok := mirrorOf(r); ok {
+		m.Answer(resp.StatusCode, resp.Header)
+	}
 	resp.Header.Del("X-Request-Id")
 	for k, v := range resp.Header {
 		w.Header()[k] = v
@@ -79,6 +82,9 @@ func (f *Front) cleanBatch(w http.ResponseWriter, r *http.Request, req hub.Reque
 		}
 		if u, err := url.Parse(download.Href); err == nil {
 			f.Gate.Promised(u.Host, u.EscapedPath(), p)
+		}
+		if m, ok := mirrorOf(r); ok {
+			download.Href = m.URL(download.Href)
 		}
 	}
 	return batch.Encode()

@@ -37,6 +37,9 @@ func cleanBody(req hub.Request, resp *http.Response) error {
 			return fmt.Errorf("%w: %w", errAnswer, err)
 		}
 	}
+	if m, ok := mirrorOf(resp.Request); ok {
+		body = m.JSON(body)
+	}
 	setBody(resp, body)
 	return nil
 }

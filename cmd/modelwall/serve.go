@@ -100,14 +100,15 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		Stall:   cfg.Upstream.StallTimeout,
 	})
 	cleanup.add(g.Close)
+	front := &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log}
 	server := proxy.New(proxy.Options{
 		Certifier:        p.ca,
 		Dialer:           up,
 		Transport:        up.Transport(),
 		Intercept:        cfg.Intercept,
 		Tunnel:           func() bool { return p.cfg.Load().OtherHosts == config.Tunnel },
-		Inner:            &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log},
-		Local:            http.HandlerFunc(local),
+		Inner:            front,
+		Local:            &proxy.Mirror{Front: front, URL: cfg.Mirror.URL, Home: http.HandlerFunc(local)},
 		Logger:           log,
 		HeaderTimeout:    cfg.Server.HeaderTimeout,
 		IdleTimeout:      cfg.Server.IdleTimeout,
@@ -246,8 +247,7 @@ func rules(c config.Policy) policy.Rules {
 // local answers someone who opens the proxy's address as if it were a site.
 func local(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(http.StatusNotFound)
-	io.WriteString(w, "This is Modelwall, a proxy for model downloads. Set HTTPS_PROXY to this address; `modelwall env` prints the lines.\n")
+	io.WriteString(w, "This is Modelwall, a firewall for model downloads. Set HTTPS_PROXY to this address (`modelwall env` prints the lines), or HF_ENDPOINT.\n")
 }
 
 func newServeCmd() *cobra.Command {
