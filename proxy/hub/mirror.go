@@ -69,8 +69,8 @@ func (m Mirror) URL(s string) string {
 	return s
 }
 
-// invalidToken is the Hub's X-Error-Message for a token that is none.
-const invalidToken = "Invalid credentials in Authorization header"
+// badCredentials is the Hub's X-Error-Message for a token that is none.
+const badCredentials = "Invalid credentials in Authorization header" //nolint:gosec // a message, no credentials
 
 // origins are how the Hub's own addresses begin.
 var origins = [...]string{"https://" + Origin + "/", "https://hf.co/"}
@@ -80,7 +80,7 @@ var origins = [...]string{"https://" + Origin + "/", "https://hf.co/"}
 // private or missing; huggingface_hub takes that for RepositoryNotFound by the
 // address that it asked, which has to begin with https, or by the code.
 func (m Mirror) Answer(status int, h http.Header) {
-	if status == http.StatusUnauthorized && h.Get("X-Error-Code") == "" && h.Get("X-Error-Message") != invalidToken {
+	if status == http.StatusUnauthorized && h.Get("X-Error-Code") == "" && h.Get("X-Error-Message") != badCredentials {
 		h.Set("X-Error-Code", "RepoNotFound")
 	}
 	for _, v := range h["Location"] {
