@@ -11,7 +11,8 @@
 //	join       one job per content, shared by all clients that wait for it
 //	  |
 //	wait       for the verdict, at most Hold; then the headers go out (clients
-//	  |        give up after 10 s without) and the body waits on
+//	  |        give up after 10 s without) and the body waits on, with a byte
+//	  |        now and then, as long as what has left is harmless by itself
 //	decide --> release, or refuse: 403, or a cut connection once headers are out
 //
 // # One job
@@ -93,6 +94,9 @@ type Options struct {
 	Records   Records
 	Rules     func() policy.Rules  // asked for every decision: policy reloads
 	Hold      func() time.Duration // how long headers wait for a verdict; under 10 s
+	// Drip is how long after that a client waits for a byte, as far as there is
+	// one that may leave before the verdict; default 5 s.
+	Drip time.Duration
 	// Fail answers a request whose header is not out yet with the error's
 	// status and text.
 	Fail    func(w http.ResponseWriter, r *http.Request, err error)
@@ -132,6 +136,9 @@ func New(o Options) *Gate {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Drip <= 0 {
+		o.Drip = 5 * time.Second
 	}
 	if o.MaxWhole <= 0 {
 		o.MaxWhole = 16 << 30

@@ -28,6 +28,7 @@ type release struct {
 
 	decided  bool
 	decision policy.Decision
+	drip     drip
 }
 
 // ready returns the stage after which a decision can be made: once judged
@@ -68,16 +69,30 @@ func (rel *release) decide() error {
 	return nil
 }
 
-// settle sends the header, because the hold is over, and waits until the body
-// may follow.
-func (rel *release) settle() error {
-	if err := http.NewResponseController(rel.transfer).Flush(); err != nil {
-		return errGone
+// settle sends what there is, the header or a byte, because the hold is over,
+// and waits until the body may follow or one more byte of it is due, which it
+// puts into p and counts.
+func (rel *release) settle(p []byte) (int, error) {
+	defer rel.drip.stop()
+	for {
+		if err := http.NewResponseController(rel.transfer).Flush(); err != nil {
+			return 0, errGone
+		}
+		due := rel.drip.next(rel.job.gate.Drip)
+		if len(p) == 0 {
+			due = nil
+		}
+		select {
+		case <-rel.ready():
+			return 0, rel.decide()
+		case <-rel.ctx.Done():
+			return 0, errGone
+		case <-due:
+			if n, err := rel.drop(p); n > 0 || err != nil {
+				return n, err
+			}
+		}
 	}
-	if err := rel.wait(rel.ready()); err != nil {
-		return err
-	}
-	return rel.decide()
 }
 
 // Read implements io.Reader.
@@ -86,8 +101,9 @@ func (rel *release) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if !rel.decided {
-		if err := rel.settle(); err != nil {
-			return 0, err
+		if n, err := rel.settle(p); n > 0 || err != nil {
+			rel.off += int64(n)
+			return n, err
 		}
 	}
 	free := rel.size - lastPiece - rel.off // may leave before the hash is proven

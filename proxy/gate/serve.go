@@ -207,7 +207,7 @@ func (g *Gate) serveJob(t *transfer, r *http.Request, s *subject, j *job) error 
 	content := &reading{ReadSeeker: release}
 	http.ServeContent(t, r, "", time.Time{}, content)
 	if content.err == nil && !release.decided {
-		return release.settle() // no byte was asked for
+		_, content.err = release.settle(nil) // no byte was asked for
 	}
 	return content.err
 }
