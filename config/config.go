@@ -50,6 +50,7 @@ type Config struct {
 	Scan   Scan   `mapstructure:"scan"`
 	Server Server `mapstructure:"server"`
 	Log    Log    `mapstructure:"log"`
+	Store  Store  `mapstructure:"store"`
 	Cache  Cache  `mapstructure:"cache"`
 
 	// Warnings are settings that are allowed and weaken the protection, one
@@ -148,6 +149,14 @@ type Server struct {
 type Log struct {
 	Level  slog.Level `mapstructure:"level" reload:"live"`
 	Format LogFormat  `mapstructure:"format" reload:"restart"`
+}
+
+// Store bounds what is kept in DataDir.
+type Store struct {
+	// MaxBytes of clean files; the longest unused leave first. 0 = no bound.
+	MaxBytes Size `mapstructure:"max_bytes" reload:"live"`
+	// Downloads is how long the record of a download is kept, 0 = for ever.
+	Downloads time.Duration `mapstructure:"downloads" reload:"live"`
 }
 
 // Cache sizes what is kept in memory, in entries.

@@ -239,6 +239,12 @@ func (l *loader) limits() {
 		}
 	}
 	sizes("scan.max_bytes", c.Scan.MaxBytes, 1<<20, 1<<50)
+	if c.Store.MaxBytes != 0 {
+		sizes("store.max_bytes", c.Store.MaxBytes, 1<<20, 1<<60)
+	}
+	if c.Store.Downloads < 0 {
+		l.report("store.downloads", "%v: expected 0s or more", c.Store.Downloads)
+	}
 	sizes("server.max_header_bytes", c.Server.MaxHeaderBytes, 4<<10, 1<<20)
 
 	if c.Log.Format != Text && c.Log.Format != JSON {

@@ -130,9 +130,16 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		cleanup.add(func() { h.Close() })
 	}
 	log.Info("listening", "proxy", p.addr, "admin", cfg.Admin.Listen, "data_dir", cfg.DataDir, "ca", p.ca.CertFile())
+	tidied := make(chan struct{})
+	go func() {
+		defer close(tidied)
+		p.tidy(ctx, records)
+	}()
 	go func() {
 		defer close(p.ended)
 		p.err = server.Serve(ctx, ln)
+		p.stop()
+		<-tidied
 		cleanup.close()
 	}()
 	return p, nil

@@ -103,8 +103,8 @@ func (b *Blobs) admit(ctx context.Context, path, sha256 string, to area) error {
 	}
 	size, err := b.settle(rel)
 	if errors.Is(err, fs.ErrNotExist) {
-		in, _, ok, err := b.lookup(ctx, sha256)
-		if err != nil || ok && in == to && b.exists(to, sha256) {
+		row, ok, err := b.lookup(ctx, sha256)
+		if err != nil || ok && row.area == to && b.exists(to, sha256) {
 			return err
 		}
 		return fmt.Errorf("%s: %s: %w", op, path, ErrNotFound)
@@ -189,8 +189,8 @@ func (b *Blobs) place(ctx context.Context, rel, sha256 string, size int64, to ar
 		if err != nil {
 			return fail(err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO blobs (sha256, size, area, at) VALUES (?1, ?2, ?3, ?4)
-			ON CONFLICT (sha256) DO UPDATE SET size = ?2, area = ?3, at = ?4`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO blobs (sha256, size, area, at, used) VALUES (?1, ?2, ?3, ?4, ?4)
+			ON CONFLICT (sha256) DO UPDATE SET size = ?2, area = ?3, at = ?4, used = ?4`,
 			sha256, size, string(to), micros(time.Now()))
 		return err
 	})
@@ -208,11 +208,11 @@ func (b *Blobs) open(sha256 string, from area) (*Blob, error) {
 	}
 	name := from.file(sha256)
 	absent := fmt.Errorf("%s: %s: %w", op, name, ErrNotFound)
-	in, size, ok, err := b.lookup(context.Background(), sha256)
+	row, ok, err := b.lookup(context.Background(), sha256)
 	if err != nil {
 		return nil, err
 	}
-	if !ok || in != from {
+	if !ok || row.area != from {
 		return nil, absent
 	}
 	f, err := b.openRegular(name, os.O_RDONLY)
@@ -229,10 +229,11 @@ func (b *Blobs) open(sha256 string, from area) (*Blob, error) {
 	if err != nil {
 		return nil, errors.Join(explain(op, filepath.Join(b.dir, name), err), f.Close())
 	}
-	if info.Size() != size {
+	if info.Size() != row.size {
 		return nil, errors.Join(absent, f.Close(), b.unlink(from, sha256))
 	}
-	return NewBlob(f, size, sha256), nil
+	b.touch(sha256, row.used)
+	return NewBlob(f, row.size, sha256), nil
 }
 
 // Remove deletes content, wherever it lies. It is no error if there is none.
@@ -269,16 +270,16 @@ func (b *Blobs) move(ctx context.Context, sha256 string, to area) error {
 	if err := checkSHA256(sha256); err != nil {
 		return err
 	}
-	in, size, ok, err := b.lookup(ctx, sha256)
+	row, ok, err := b.lookup(ctx, sha256)
 	switch {
 	case err != nil:
 		return err
-	case ok && in == to && b.exists(to, sha256):
+	case ok && row.area == to && b.exists(to, sha256):
 		return nil
 	case !ok || !b.exists(to.other(), sha256):
 		return fmt.Errorf("move content to %s: %s: %w", to, sha256, ErrNotFound)
 	}
-	return b.place(ctx, to.other().file(sha256), sha256, size, to)
+	return b.place(ctx, to.other().file(sha256), sha256, row.size, to)
 }
 
 // checkHash reads content in quarantine to its end. Content that is not there
@@ -312,13 +313,20 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// lookup returns what the row of a hash says.
-func (b *Blobs) lookup(ctx context.Context, sha256 string) (in area, size int64, ok bool, err error) {
-	err = b.db.read.QueryRowContext(ctx, "SELECT area, size FROM blobs WHERE sha256 = ?", sha256).Scan(&in, &size)
+// row is what the records say of content.
+type row struct {
+	area area
+	size int64
+	used int64 // microseconds, as in the table
+}
+
+// lookup returns the row of a hash, if there is one.
+func (b *Blobs) lookup(ctx context.Context, sha256 string) (r row, ok bool, err error) {
+	err = b.db.read.QueryRowContext(ctx, "SELECT area, size, used FROM blobs WHERE sha256 = ?", sha256).Scan(&r.area, &r.size, &r.used)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", 0, false, nil
+		return row{}, false, nil
 	}
-	return in, size, err == nil, b.db.explain("look up content", err)
+	return r, err == nil, b.db.explain("look up content", err)
 }
 
 func (b *Blobs) exists(in area, sha256 string) bool {
