@@ -63,6 +63,8 @@ type Blobs interface {
 	// Open returns a blob that was whole and verified when it was stored, or
 	// store.ErrNotFound.
 	Open(sha256 string) (*store.Blob, error)
+	// Proven notes that all of an open blob was read and has its hash.
+	Proven(ctx context.Context, b *store.Blob) error
 	// Adopt moves a verified spool file in, to be served.
 	Adopt(ctx context.Context, path, sha256 string) error
 	// Quarantine moves a verified spool file in, to be reviewed only.

@@ -23,6 +23,7 @@ type proven struct {
 	hash   hash.Hash
 	off    int64 // of the next Read
 	hashed int64 // how much of the front was hashed
+	whole  bool  // all of it was, and is right
 }
 
 func newProven(b *store.Blob) *proven { return &proven{Blob: b, hash: sha256.New()} }
@@ -62,5 +63,6 @@ func (p *proven) check() error {
 	if got := hex.EncodeToString(p.hash.Sum(nil)); got != p.SHA256() {
 		return fmt.Errorf("%w: %s is %s now", errDamaged, p.SHA256(), got)
 	}
+	p.whole = true
 	return nil
 }

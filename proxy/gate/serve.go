@@ -142,13 +142,27 @@ func (g *Gate) serveKnown(t *transfer, r *http.Request, s *subject) (done bool, 
 	}
 	setHeader(t.Header(), s.header)
 	t.warn(d, v.Report)
-	content := &reading{ReadSeeker: newProven(blob)}
-	http.ServeContent(t, r, "", time.Time{}, content)
-	if errors.Is(content.err, errDamaged) {
-		// The next caller gets it from the Hub.
-		return true, errors.Join(content.err, g.Blobs.Remove(r.Context(), s.sha256))
+	if f := blob.Fresh(); f != nil {
+		out := &sendfile{transfer: t}
+		http.ServeContent(out, r, "", time.Time{}, f)
+		return true, out.err
 	}
-	return true, content.err
+	return true, g.serveProven(t, r, blob)
+}
+
+// serveProven sends a blob whose hash has to be checked.
+func (g *Gate) serveProven(t *transfer, r *http.Request, blob *store.Blob) error {
+	checked := newProven(blob)
+	content := &reading{ReadSeeker: checked}
+	http.ServeContent(t, r, "", time.Time{}, content)
+	switch {
+	case errors.Is(content.err, errDamaged):
+		// The next caller gets it from the Hub.
+		return errors.Join(content.err, g.Blobs.Remove(r.Context(), blob.SHA256()))
+	case content.err == nil && checked.whole:
+		return g.Blobs.Proven(context.WithoutCancel(r.Context()), blob)
+	}
+	return content.err
 }
 
 // serveShared waits for the job that fetches the content and releases it, and

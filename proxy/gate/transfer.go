@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -168,6 +169,26 @@ func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(p)
 	c.sent += int64(n)
 	c.lost = c.lost || err != nil
+	return n, err
+}
+
+// sendfile is a transfer whose body is a file. On a plain connection the kernel
+// copies it (sendfile(2)).
+type sendfile struct {
+	*transfer
+	err error // of the file
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (s *sendfile) ReadFrom(src io.Reader) (int64, error) {
+	n, err := io.Copy(s.ResponseWriter, src)
+	s.sent += n
+	var disk *fs.PathError
+	if errors.As(err, &disk) {
+		s.err = err
+	} else {
+		s.lost = s.lost || err != nil
+	}
 	return n, err
 }
 

@@ -50,6 +50,8 @@ type Blob struct {
 	*io.SectionReader
 	io.Closer
 	sha256 string
+	stamp  string   // of file
+	fresh  *os.File // nil if the hash is to be checked
 }
 
 // ReadAtCloser is what a Blob reads from.
@@ -60,11 +62,27 @@ type ReadAtCloser interface {
 
 // NewBlob makes a Blob of content that some other store holds.
 func NewBlob(content ReadAtCloser, size int64, sha256 string) *Blob {
-	return &Blob{io.NewSectionReader(content, 0, size), content, sha256}
+	return &Blob{SectionReader: io.NewSectionReader(content, 0, size), Closer: content, sha256: sha256}
 }
 
 // SHA256 returns the name of the content.
 func (b *Blob) SHA256() string { return b.sha256 }
+
+// Fresh returns the file that the blob reads, at its beginning, if nobody has
+// touched it since its hash was last checked and that was no longer than a day
+// ago; else nil. The blob still closes it.
+func (b *Blob) Fresh() *os.File { return b.fresh }
+
+// freshness is how long an untouched file counts as unchanged: a disk may lose
+// bits without anybody touching anything.
+const freshness = 24 * time.Hour
+
+// Proven notes that all of b was just read and has its hash.
+func (b *Blobs) Proven(ctx context.Context, blob *Blob) error {
+	_, err := b.db.exec(ctx, "note a checked hash", "UPDATE blobs SET stamp = ?, proven = ? WHERE sha256 = ?",
+		blob.stamp, micros(time.Now()), blob.sha256)
+	return err
+}
 
 // SpoolDir returns the absolute path of this process's own folder for files
 // that are still arriving. It disappears when the store is closed, or when the
@@ -189,9 +207,13 @@ func (b *Blobs) place(ctx context.Context, rel, sha256 string, size int64, to ar
 		if err != nil {
 			return fail(err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO blobs (sha256, size, area, at, used) VALUES (?1, ?2, ?3, ?4, ?4)
-			ON CONFLICT (sha256) DO UPDATE SET size = ?2, area = ?3, at = ?4, used = ?4`,
-			sha256, size, string(to), micros(time.Now()))
+		info, err := b.root.Lstat(target)
+		if err != nil {
+			return fail(err)
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO blobs (sha256, size, area, at, used, stamp, proven) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?4)
+			ON CONFLICT (sha256) DO UPDATE SET size = ?2, area = ?3, at = ?4, used = ?4, stamp = ?5, proven = ?4`,
+			sha256, size, string(to), micros(time.Now()), stamp(info))
 		return err
 	})
 }
@@ -233,7 +255,12 @@ func (b *Blobs) open(sha256 string, from area) (*Blob, error) {
 		return nil, errors.Join(absent, f.Close(), b.unlink(from, sha256))
 	}
 	b.touch(sha256, row.used)
-	return NewBlob(f, row.size, sha256), nil
+	blob := NewBlob(f, row.size, sha256)
+	blob.stamp = stamp(info)
+	if blob.stamp != "" && blob.stamp == row.stamp && micros(time.Now())-row.proven < freshness.Microseconds() {
+		blob.fresh = f
+	}
+	return blob, nil
 }
 
 // Remove deletes content, wherever it lies. It is no error if there is none.
@@ -318,11 +345,15 @@ type row struct {
 	area area
 	size int64
 	used int64 // microseconds, as in the table
+
+	stamp  string
+	proven int64
 }
 
 // lookup returns the row of a hash, if there is one.
 func (b *Blobs) lookup(ctx context.Context, sha256 string) (r row, ok bool, err error) {
-	err = b.db.read.QueryRowContext(ctx, "SELECT area, size, used FROM blobs WHERE sha256 = ?", sha256).Scan(&r.area, &r.size, &r.used)
+	err = b.db.read.QueryRowContext(ctx, "SELECT area, size, used, stamp, proven FROM blobs WHERE sha256 = ?", sha256).
+		Scan(&r.area, &r.size, &r.used, &r.stamp, &r.proven)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, false, nil
 	}

@@ -4,6 +4,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
@@ -33,4 +34,14 @@ func syncDir(root *os.Root, name string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// stamp tells whether a file was touched: its inode, and when its content and
+// its inode were last changed. The latter nobody can set.
+func stamp(info os.FileInfo) string {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d:%d", s.Ino, info.ModTime().UnixNano(), changed(s))
 }
