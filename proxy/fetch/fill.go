@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 )
 
@@ -30,8 +29,11 @@ func (o *Object) fill(a *attempt) (int64, error) {
 	lastEOF := int64(-1)
 	for {
 		before := o.front()
-		end, err := o.copy(a, math.MaxInt64)
+		end, err := o.copy(a, o.streamLimit)
 		a.close()
+		if err == nil {
+			err = o.spread()
+		}
 		size := o.Size()
 		switch {
 		case o.whole() && (errors.Is(err, io.EOF) || retryable(err)):
@@ -116,13 +118,18 @@ func (o *Object) same(a *attempt, off int64) error {
 // maxEmptyReads is how many reads in a row may return neither byte nor error.
 const maxEmptyReads = 100
 
-// copy moves the body of a into the spool, at most up to the byte end. It
-// returns the position it got to, and io.EOF when the body ended before end.
-func (o *Object) copy(a *attempt, end int64) (int64, error) {
+// copy moves the body of a into the spool, at most up to the byte limit, which
+// may come down meanwhile. It returns the position it got to, and io.EOF when
+// the body ended before.
+func (o *Object) copy(a *attempt, limit func() int64) (int64, error) {
 	pos := a.Off
 	buf := make([]byte, bufferSize)
 	var scratch []byte // seldom needed
-	for empty := 0; pos < end; {
+	for empty := 0; ; {
+		end := limit()
+		if pos >= end {
+			return pos, nil
+		}
 		n, err := a.Read(buf[:min(int64(len(buf)), end-pos)])
 		if n > 0 {
 			empty = 0
@@ -138,7 +145,6 @@ func (o *Object) copy(a *attempt, end int64) (int64, error) {
 			return pos, err
 		}
 	}
-	return pos, nil
 }
 
 // ended notes that the content ends at size and leaves the rest to hash.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"sync"
@@ -37,7 +38,8 @@ type Object struct {
 	done   chan struct{} // closed when digest or err is set
 
 	spool
-	ranges ranges
+	ranges   ranges
+	segments segments
 
 	// Guarded by spool.mu.
 	complete bool // the stream saw the end of the content
@@ -121,6 +123,10 @@ func (o *Object) adopt(a *attempt) error {
 	}
 	o.header, o.etag = a.Header, a.ETag
 	o.ranges.refused = a.Header.Get("Accept-Ranges") == "none"
+	o.segments.limit, o.segments.streams = math.MaxInt64, true
+	if o.parallel() && o.size-o.opt.Eager >= 2*minSegment {
+		o.segments.limit = o.opt.Eager
+	}
 	return nil
 }
 

@@ -37,8 +37,24 @@ type Options struct {
 	// than ask for a range of its own, in bytes; default 4 MiB.
 	Near int64
 
+	// Parallel is how many requests bring a large object side by side, once
+	// Widen is called or the stream has come to byte Eager; default 1.
+	Parallel int
+	// Eager is where the stream alone is enough no more; default 32 MiB.
+	Eager int64
+	// Slots, if not nil, bounds the parallel requests of all objects together;
+	// one request for each object needs no slot.
+	Slots Slots
+
 	// create replaces createSpool in tests.
 	create func(dir string) (file, error)
+}
+
+// Slots hands out permissions without waiting, as
+// golang.org/x/sync/semaphore.Weighted does.
+type Slots interface {
+	TryAcquire(n int64) bool
+	Release(n int64)
 }
 
 // maxRetryDelay bounds the growing wait between attempts.
@@ -69,6 +85,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.Near <= 0 {
 		o.Near = 4 << 20
+	}
+	if o.Eager <= 0 {
+		o.Eager = 32 << 20
 	}
 	if o.create == nil {
 		o.create = createSpool

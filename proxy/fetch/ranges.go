@@ -116,7 +116,7 @@ func (o *Object) bring(s span) error {
 			a.close()
 			return err
 		}
-		s.off, err = o.copy(a, s.end)
+		s.off, err = o.copy(a, func() int64 { return s.end })
 		a.close()
 		if err == nil {
 			return nil
