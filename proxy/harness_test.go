@@ -90,7 +90,7 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	must(err)
 	up, err := upstream.New(upstream.Options{Proxy: parent, CAFile: s.hub.CAFile()})
 	must(err)
-	t.Cleanup(up.Transport().CloseIdleConnections)
+	t.Cleanup(up.CloseIdleConnections)
 
 	if o.rules.Clean == policy.Block { // the zero value
 		o.rules = defaultRules
@@ -109,6 +109,7 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	}
 	g := gate.New(gate.Options{
 		Transport: up.Transport(),
+		Content:   up.Content(),
 		Inspector: inspect,
 		Blobs:     blobs,
 		Verdicts:  store.Cached(s.store, 100),

@@ -82,9 +82,10 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 	if err != nil {
 		return fail(err)
 	}
-	cleanup.add(up.Transport().CloseIdleConnections)
+	cleanup.add(up.CloseIdleConnections)
 	g := gate.New(gate.Options{
 		Transport: up.Transport(),
+		Content:   up.Content(),
 		Inspector: newEngine(cfg),
 		Blobs:     records.Blobs(),
 		Verdicts:  store.Cached(records, cfg.Cache.Verdicts),

@@ -118,8 +118,8 @@ func (o *Object) bring(s span) error {
 		}
 		s.off, err = o.copy(a, func() int64 { return s.end })
 		a.close()
-		if err == nil {
-			return nil
+		if s.off >= s.end && (err == nil || errors.Is(err, io.EOF) || retryable(err)) {
+			return nil // the end of the body may come with its last bytes
 		}
 		if errors.Is(err, io.EOF) {
 			err = errEndedEarly

@@ -216,3 +216,16 @@ func TestSegmentsEndWithClose(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Each byte is asked for once: a range is over with its last byte.
+func TestSegmentsAreAskedForOnce(t *testing.T) {
+	b := content(12 << 20)
+	src := newOrigin(t, b)
+	whole(t, start(t, src.source(), wide(t)), b)
+	seen := map[string]int{}
+	for _, r := range src.requests() {
+		if seen[r.Range]++; seen[r.Range] > 1 {
+			t.Errorf("%s was asked for again", r.Range)
+		}
+	}
+}

@@ -40,6 +40,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/semaphore"
 
 	"modelwall/proxy/audit"
 	"modelwall/proxy/policy"
@@ -90,6 +91,7 @@ type Records interface {
 // Options configure a Gate.
 type Options struct {
 	Transport http.RoundTripper // the only way to the Hub; follows no redirects
+	Content   http.RoundTripper // the same for the bytes of files; default Transport
 	Inspector Inspector
 	Blobs     Blobs
 	Verdicts  store.Verdicts // asked for every request; may have a cache in front
@@ -107,6 +109,9 @@ type Options struct {
 	Retries int           // of the upstream, per request
 	Stall   time.Duration // without a byte from the upstream, after which it is asked again
 	Grace   time.Duration // a job goes on this long without waiters; default 30 s
+	// Parallel is how many requests bring a large file side by side once it is
+	// judged; default 8.
+	Parallel int
 	// MaxWhole bounds, in bytes, what is inspected whole before its first byte
 	// leaves (git packs, pages), and a file whose length nobody announces.
 	// More is fetch.ErrTooLarge. Default 16 GiB.
@@ -122,11 +127,16 @@ type Gate struct {
 	mu   sync.Mutex
 	jobs map[string]*job
 	wg   sync.WaitGroup
+	// slots are the requests of all jobs together, besides one for each.
+	slots *semaphore.Weighted
 
 	// promises is what the Hub said about signed URLs before they are asked
 	// for: an LFS batch names the hash, the URL alone proves nothing.
 	promises *lru.Cache[string, Promise]
 }
+
+// maxSlots bounds the requests of all files together, besides one for each.
+const maxSlots = 64
 
 // maxPromises bounds the signed URLs remembered; an LFS batch has 100.
 const maxPromises = 100_000
@@ -136,8 +146,14 @@ func New(o Options) *Gate {
 	if o.Grace <= 0 {
 		o.Grace = 30 * time.Second
 	}
+	if o.Content == nil {
+		o.Content = o.Transport
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 8
 	}
 	if o.Drip <= 0 {
 		o.Drip = 5 * time.Second
@@ -152,7 +168,7 @@ func New(o Options) *Gate {
 	if err != nil { // only for a size below one
 		panic(err)
 	}
-	g := &Gate{Options: o, jobs: map[string]*job{}, promises: promises}
+	g := &Gate{Options: o, jobs: map[string]*job{}, promises: promises, slots: semaphore.NewWeighted(maxSlots)}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	return g
 }

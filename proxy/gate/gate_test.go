@@ -88,6 +88,8 @@ func newBench(t *testing.T) *bench {
 		},
 		Audit: audit.Multi(),
 		Grace: time.Millisecond,
+		// One stream, so that a fault has its place.
+		Parallel: 1,
 	})
 	t.Cleanup(b.gate.Close)
 	b.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

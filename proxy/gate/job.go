@@ -136,6 +136,8 @@ func (j *job) work() error {
 		Retries:      g.Retries,
 		StallTimeout: g.Stall,
 		MaxSize:      g.MaxWhole,
+		Parallel:     g.Parallel,
+		Slots:        g.slots,
 	})
 	if err != nil {
 		return err
@@ -162,6 +164,9 @@ func (j *job) work() error {
 	}
 	j.report = report
 	close(j.judged)
+	if report.Verdict == scan.Clean {
+		object.Widen() // not before: the inspector's far reads come first
+	}
 
 	if j.digest, err = object.Wait(j.ctx); err != nil {
 		return err

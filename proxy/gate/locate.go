@@ -60,7 +60,7 @@ func (g *Gate) locate(r *http.Request, req hub.Request) (*subject, error) {
 		sha256:  found.meta.SHA256,
 		gitSHA1: found.meta.GitSHA1,
 		size:    found.meta.Size,
-		source:  fetch.HTTP(g.Transport, g.follow(r, found.bytes)),
+		source:  fetch.HTTP(g.Content, g.follow(r, found.bytes)),
 		repo:    hub.Classify(http.MethodGet, found.at.Host, found.at).RepoID(),
 	}
 	if req.Kind == hub.Blob && req.SHA256 != "" {
@@ -99,7 +99,7 @@ func (g *Gate) locateObject(r *http.Request, req hub.Request) (*subject, error) 
 	}
 	s.repo = s.request.RepoID()
 	u := *r.URL
-	s.source = fetch.HTTP(g.Transport, func(ctx context.Context, _ bool) (*http.Request, error) {
+	s.source = fetch.HTTP(g.Content, func(ctx context.Context, _ bool) (*http.Request, error) {
 		return outgoing(ctx, http.MethodGet, &u, r)
 	})
 	// One byte tells whether this caller may have it, and how large it is.

@@ -61,6 +61,7 @@ type Upstream struct {
 	tls       time.Duration
 	header    time.Duration
 	transport *http.Transport
+	content   *http.Transport
 }
 
 // New checks the options. It connects to nothing.
@@ -97,7 +98,7 @@ func New(o Options) (*Upstream, error) {
 		Timeout:  orDefault(o.DialTimeout, defaultDial),
 		Resolver: o.Resolver,
 	}
-	u.transport = u.newTransport()
+	u.transport, u.content = u.newTransport(), u.newContent()
 	return u, nil
 }
 
@@ -139,6 +140,16 @@ func (u *Upstream) Normal(hostport string) (string, error) {
 // response with status 407 is the parent proxy's and not the origin's; it must
 // not be passed on, as a client would take it for ours.
 func (u *Upstream) Transport() *http.Transport { return u.transport }
+
+// Content is Transport for large bodies: each request has a connection of its
+// own, over HTTP/1.1.
+func (u *Upstream) Content() *http.Transport { return u.content }
+
+// CloseIdleConnections closes what no request uses.
+func (u *Upstream) CloseIdleConnections() {
+	u.transport.CloseIdleConnections()
+	u.content.CloseIdleConnections()
+}
 
 // loadRoots is the system's roots and those of file.
 func loadRoots(file string) (*x509.CertPool, error) {
