@@ -5,12 +5,28 @@ import (
 	"slices"
 
 	"modelwall/scan"
+	"modelwall/scan/caffe"
+	"modelwall/scan/cntk"
 	"modelwall/scan/compress"
+	"modelwall/scan/config"
+	"modelwall/scan/coreml"
 	"modelwall/scan/data"
+	"modelwall/scan/gguf"
 	"modelwall/scan/gitpack"
+	"modelwall/scan/hdf5"
+	"modelwall/scan/jinja"
+	"modelwall/scan/keras"
+	"modelwall/scan/mxnet"
+	"modelwall/scan/onnx"
+	"modelwall/scan/paddle"
 	"modelwall/scan/pickle"
+	"modelwall/scan/rknn"
+	"modelwall/scan/safetensors"
 	"modelwall/scan/sevenzip"
+	"modelwall/scan/skops"
 	"modelwall/scan/tar"
+	"modelwall/scan/tensorflow"
+	"modelwall/scan/yaml"
 	"modelwall/scan/zip"
 )
 
@@ -21,7 +37,13 @@ func Scanners() []scan.Scanner {
 	return slices.Concat(
 		[]scan.Scanner{zip.New(), sevenzip.New(), tar.New()},
 		compress.New(),
-		[]scan.Scanner{gitpack.New(), pickle.New()},
+		[]scan.Scanner{gitpack.New(), pickle.New(), hdf5.New(), safetensors.New(), gguf.New()},
+		tensorflow.New(),
+		[]scan.Scanner{onnx.New(), caffe.New(), cntk.New(), rknn.New()},
+		coreml.New(),
+		paddle.New(),
+		mxnet.New(),
+		[]scan.Scanner{keras.New(), skops.New(), config.New(), yaml.New(), jinja.New()},
 		data.New(),
 	)
 }

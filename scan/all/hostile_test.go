@@ -172,7 +172,7 @@ func npy(descr, shape, body string) string {
 	return "\x93NUMPY\x01\x00" + string(le.AppendUint16(nil, uint16(len(h)))) + h + body
 }
 
-func safetensors(header, body string) string {
+func tensorsOf(header, body string) string {
 	return string(le.AppendUint64(nil, uint64(len(header)))) + header + body
 }
 
@@ -185,7 +185,7 @@ func TestHostile(t *testing.T) {
 	inTar := strings.Repeat("#", 512) + v7("pickle", evil, nil)
 	half, rest := evil[:4], evil[4:]
 	archive := zipped(t, 0, "a/data.pkl", evil2, "a/version", "3\n")
-	tensors := safetensors(`{"__metadata__":{"format":"pt"}}`, "")
+	tensors := tensorsOf(`{"__metadata__":{"format":"pt"}}`, "")
 	for want, cases := range map[scan.Verdict]map[string]string{
 		scan.Malicious: {
 			"pickle":                       evil,
@@ -272,7 +272,7 @@ func pickled(ops string) string {
 	header := `{"__metadata__":{"x":"`
 	header += strings.Repeat("A", n-3-len(header)) + "0" + ops + `"}}`
 	header += strings.Repeat(" ", 'X'+n<<8-len(header))
-	return safetensors(header, "")
+	return tensorsOf(header, "")
 }
 
 func deep(t *testing.T, n int) string {

@@ -7,8 +7,6 @@
 //	empty          no bytes
 //	text           UTF-8 without NUL from end to end, or UTF-16/32 with a mark
 //	json           text that is one JSON value; parsers build plain values
-//	safetensors    a JSON header and raw tensors, made to be safe to load
-//	gguf           key-value pairs and tensors of llama.cpp
 //	npy            a NumPy array of plain numbers; an array of objects is a
 //	               pickle, which is handed to the engine
 //	sentencepiece  a tokenizer's vocabulary, as a protobuf
@@ -20,9 +18,7 @@
 //
 // What is not judged yet ("unsupported"): formats that can carry code, paths
 // or configuration that a loader acts on. They are recognised by signature
-// (see carriers), by the HDF5 superblock at 0, 512, 1024 and so on, or by
-// being a protobuf from end to end (ONNX, TensorFlow, Core ML, Caffe, Paddle).
-// The answer is a limit, which makes the file undetermined.
+// (see carriers). The answer is a limit, which makes the file undetermined.
 //
 // Programs for a processor or an interpreter ("executable": ELF, PE, Mach-O,
 // #! scripts) have no place in a model and are suspicious.
@@ -56,8 +52,6 @@ func New() []scan.Scanner {
 		{"empty", func(p scan.Probe) bool { return p.Size == 0 }, nil},
 		{"text", matchText, scanText},
 		{"json", matchJSON, scanJSON},
-		{"safetensors", matchSafetensors, scanSafetensors},
-		{"gguf", matchGGUF, scanGGUF},
 		{"npy", matchNPY, scanNPY},
 		{"sentencepiece", matchSentencePiece, scanSentencePiece},
 		{"executable", matchExecutable, scanExecutable},

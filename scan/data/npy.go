@@ -3,6 +3,8 @@ package data
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -37,6 +39,10 @@ func scanNPY(ctx context.Context, in *input) error {
 			return in.rest(ctx, off, "(trailing data)")
 		}
 		header, body, err := in.npyHeader(off)
+		if errors.Is(err, errCutOff) {
+			in.finding("npy.broken", scan.Low, "broken-file", off, "the header is cut off: no loader gets past it")
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -73,6 +79,9 @@ func (in *input) member(ctx context.Context, off int64, name string) error {
 	return in.sink.Member(ctx, scan.Member{Name: name, At: in.Section(off, in.Size-off), Size: in.Size - off})
 }
 
+// errCutOff: the file ends inside a header, so that all of it was seen.
+var errCutOff = errors.New("header is cut off")
+
 // npyHeader returns the header of the array at off and where its body begins.
 func (in *input) npyHeader(off int64) (string, int64, error) {
 	const fixed = len(npyMagic) + 2 // and the version
@@ -81,18 +90,18 @@ func (in *input) npyHeader(off int64) (string, int64, error) {
 		return "", 0, err
 	}
 	if len(b) < fixed+4 {
-		return "", 0, in.broken("npy", off, "the header is cut off")
+		return "", 0, errCutOff
 	}
-	n, begin := int64(le.Uint16(b[fixed:])), off+int64(fixed)+2
+	n, begin := int64(binary.LittleEndian.Uint16(b[fixed:])), off+int64(fixed)+2
 	switch b[len(npyMagic)] {
 	case 1:
 	case 2, 3:
-		n, begin = int64(le.Uint32(b[fixed:])), off+int64(fixed)+4
+		n, begin = int64(binary.LittleEndian.Uint32(b[fixed:])), off+int64(fixed)+4
 	default:
 		return "", 0, in.broken("npy", off, "there is no such version")
 	}
 	if n > in.Size-begin {
-		return "", 0, in.broken("npy", begin, "the header is cut off")
+		return "", 0, errCutOff
 	}
 	if n > maxNPYHeader {
 		return "", 0, scan.Limit(begin, "a header of %d bytes", n)
@@ -197,4 +206,11 @@ func structSize(fields list) (int64, bool) {
 		}
 	}
 	return total, true
+}
+
+// broken reports a damaged header. No loader gets past one, so there is nothing
+// suspicious in it, but neither was the file examined.
+func (in *input) broken(format string, off int64, what string) error {
+	in.finding(format+".broken", scan.Low, "broken-file", off, what)
+	return scan.Malformed(off, "%s", what)
 }
