@@ -11,6 +11,7 @@ import (
 	"modelwall/scan/config"
 	"modelwall/scan/coreml"
 	"modelwall/scan/data"
+	"modelwall/scan/executable"
 	"modelwall/scan/gguf"
 	"modelwall/scan/gitpack"
 	"modelwall/scan/hdf5"
@@ -20,12 +21,14 @@ import (
 	"modelwall/scan/onnx"
 	"modelwall/scan/paddle"
 	"modelwall/scan/pickle"
+	"modelwall/scan/rdata"
 	"modelwall/scan/rknn"
 	"modelwall/scan/safetensors"
 	"modelwall/scan/sevenzip"
 	"modelwall/scan/skops"
 	"modelwall/scan/tar"
 	"modelwall/scan/tensorflow"
+	"modelwall/scan/xml"
 	"modelwall/scan/yaml"
 	"modelwall/scan/zip"
 )
@@ -37,13 +40,13 @@ func Scanners() []scan.Scanner {
 	return slices.Concat(
 		[]scan.Scanner{zip.New(), sevenzip.New(), tar.New()},
 		compress.New(),
-		[]scan.Scanner{gitpack.New(), pickle.New(), hdf5.New(), safetensors.New(), gguf.New()},
+		[]scan.Scanner{gitpack.New(), pickle.New(), rdata.New(), hdf5.New(), safetensors.New(), gguf.New()},
 		tensorflow.New(),
 		[]scan.Scanner{onnx.New(), caffe.New(), cntk.New(), rknn.New()},
 		coreml.New(),
 		paddle.New(),
 		mxnet.New(),
-		[]scan.Scanner{keras.New(), skops.New(), config.New(), yaml.New(), jinja.New()},
+		[]scan.Scanner{keras.New(), skops.New(), config.New(), yaml.New(), xml.New(), jinja.New(), executable.New()},
 		data.New(),
 	)
 }

@@ -20,9 +20,6 @@
 // or configuration that a loader acts on. They are recognised by signature
 // (see carriers). The answer is a limit, which makes the file undetermined.
 //
-// Programs for a processor or an interpreter ("executable": ELF, PE, Mach-O,
-// #! scripts) have no place in a model and are suspicious.
-//
 // Opaque data shorter or longer than it should be is still data; only formats
 // with a header of their own are checked for it.
 package data
@@ -54,7 +51,6 @@ func New() []scan.Scanner {
 		{"json", matchJSON, scanJSON},
 		{"npy", matchNPY, scanNPY},
 		{"sentencepiece", matchSentencePiece, scanSentencePiece},
-		{"executable", matchExecutable, scanExecutable},
 		{"unsupported", matchUnsupported, scanUnsupported},
 		{"data", matchOpaque, scanOpaque},
 	}

@@ -2,10 +2,7 @@ package data
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-
-	"modelwall/scan"
 )
 
 // program names the kind of program that head begins, "PE" with a question
@@ -37,47 +34,4 @@ func program(head []byte) string {
 func shebang(head []byte) bool {
 	rest, ok := bytes.CutPrefix(head, []byte("#!"))
 	return ok && bytes.HasPrefix(bytes.TrimLeft(rest, " \t"), []byte("/"))
-}
-
-func matchExecutable(p scan.Probe) bool { return program(p.Head) != "" }
-
-func scanExecutable(_ context.Context, in *input) error {
-	head, err := in.head(64)
-	if err != nil {
-		return err
-	}
-	what := program(head)
-	if what == "PE" {
-		what = "a Windows program"
-		ok, err := in.isPE(head)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return foreign(0, "no PE header")
-		}
-	}
-	severity := scan.SeveritySuspicious
-	if shebang(head) {
-		// Many repositories carry their training scripts. One runs when its
-		// user runs it, not when a model is loaded.
-		severity = scan.Low
-	}
-	in.finding("data.executable", severity, "executable", 0, what+": nothing that a model needs")
-	return nil
-}
-
-// isPE follows the DOS header to the PE header.
-func (in *input) isPE(head []byte) (bool, error) {
-	const pointer = 0x3c
-	if len(head) < pointer+4 {
-		return false, nil
-	}
-	at := int64(binary.LittleEndian.Uint32(head[pointer:]))
-	if at > in.Size-4 {
-		return false, nil
-	}
-	var sig [4]byte
-	err := in.read(sig[:], at)
-	return string(sig[:]) == "PE\x00\x00", err
 }

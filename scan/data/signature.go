@@ -82,18 +82,6 @@ func carriers() []signature {
 		{0, "ftrt", "TensorRT"},
 		{0, "\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1", "Torch7"},
 		{0, "4\n1\n3\nV 1\n", "Torch7"},
-		{0, "RDX2\n", "R data"},
-		{0, "RDX3\n", "R data"},
-		{0, "RDA2\n", "R data"},
-		{0, "RDA3\n", "R data"},
-		{0, "RDB2\n", "R data"},
-		{0, "RDB3\n", "R data"},
-		{0, "X\n\x00\x00\x00\x02", "R data"},
-		{0, "X\n\x00\x00\x00\x03", "R data"},
-		{0, "A\n2\n", "R data"},
-		{0, "A\n3\n", "R data"},
-		{0, "B\n\x02\x00\x00\x00", "R data"},
-		{0, "B\n\x03\x00\x00\x00", "R data"},
 		{0, "Rar!\x1a\x07", "RAR"},
 		{0, "MSCF", "Windows cabinet"},
 		{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE compound file"},
@@ -110,10 +98,6 @@ func carriers() []signature {
 		{0, "070707", "cpio archive"},
 		{0, "xar!", "xar archive"},
 		{0, "hsqs", "SquashFS image"},
-		{0, "\x1bLua", "Lua bytecode"},
-		{0, "\x1bLJ", "LuaJIT bytecode"},
-		{0, "\x00asm", "WebAssembly"},
-		{0, "dex\n", "Android bytecode"},
 		{0, "\xac\xed\x00\x05", "Java serialization"},
 		{0, "pst0", "Perl Storable"},
 		{0, "FasdUAS ", "AppleScript"},
@@ -132,11 +116,7 @@ func carrier(head []byte) (string, bool) {
 	if len(head) < 8 {
 		return "", false
 	}
-	be := binary.BigEndian
-	switch {
-	case be.Uint32(head) == 0xcafebabe && be.Uint32(head[4:]) >= 45: // below: a Mach-O with that many parts
-		return "Java class", true
-	case string(head[2:4]) == "\r\n" && isPyc(binary.LittleEndian.Uint16(head), head[4:]):
+	if string(head[2:4]) == "\r\n" && isPyc(binary.LittleEndian.Uint16(head), head[4:]) {
 		return "Python bytecode", true
 	}
 	return "", false
@@ -160,6 +140,7 @@ func owned(head []byte) bool {
 	for _, magic := range [...]string{
 		"PK\x03\x04", "7z\xbc\xaf\x27\x1c", "\x1f\x8b\x08", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd",
 		"\x04\x22\x4d\x18", "\x02\x21\x4c\x18", npyMagic, "\x89HDF\r\n\x1a\n", "GGUF", "RKNN",
+		"RDX2\n", "RDX3\n", "RDA2\n", "RDA3\n", "RDB2\n", "RDB3\n", "X\n\x00\x00\x00\x02", "X\n\x00\x00\x00\x03", "A\n2\n", "A\n3\n", "B\n\x02\x00\x00\x00", "B\n\x03\x00\x00\x00", "\x1bLua", "\x1bLJ", "\x00asm", "dex\n",
 	} {
 		if bytes.HasPrefix(head, []byte(magic)) {
 			return true
