@@ -65,14 +65,6 @@ func piece(text string) string {
 	return string(message("\x0a", text)) + "\x15\x00\x00\x80\x3f"
 }
 
-func pe() []byte {
-	b := make([]byte, 200)
-	copy(b, "MZ")
-	b[0x3c] = 100
-	copy(b[100:], "PE\x00\x00")
-	return b
-}
-
 func at(off int, magic string) []byte {
 	b := bytes.Repeat([]byte{0xc3, 0x28, 0xa0, 0xa1}, off/4+100)
 	copy(b[off:], magic)

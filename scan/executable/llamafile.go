@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"modelwall/scan"
-	"modelwall/scan/internal/phrase"
 	"modelwall/scan/internal/clue"
+	"modelwall/scan/internal/phrase"
 )
 
 // Bounds of what is read of a program, in bytes and records. A llamafile's

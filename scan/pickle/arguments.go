@@ -7,7 +7,7 @@ import (
 // enumMember reports whether a call is how pickles spell the member of an
 // enumeration: a class with the name of one, with a short constant.
 func (m *machine) enumMember(g global, items []value, whole bool) bool {
-	if g.use != useState || !whole || len(items) != 1 {
+	if !g.use.empty() || g.use.checked() || !whole || len(items) != 1 {
 		return false
 	}
 	enum := false
@@ -35,23 +35,86 @@ func first(items []value) value {
 	return items[0]
 }
 
-// listed reports whether v is a global that may be called later.
+// carried reports whether v is a global that may be called later, with what
+// its caller has.
+func (m *machine) carried(v value) bool {
+	u := m.useOf(v)
+	return v.kind() == kindGlobal && u.allowed() && u.carries() && u != useOfClass
+}
+
+// listed reports whether v is a global that may be called later with arguments
+// that the file chooses. Initialisers of classes that are only made empty were
+// not reviewed for that.
 func (m *machine) listed(v value) bool {
-	if v.kind() != kindGlobal {
+	return m.carried(v) && m.useOf(v) != useState
+}
+
+// stated reports whether v is a class whose states are looked at.
+func (m *machine) stated(v value) bool {
+	return v.kind() == kindGlobal && m.useOf(v).checked()
+}
+
+// partial reports whether v is a function with arguments, judged when it was
+// made.
+func (m *machine) partial(v value) bool {
+	return v.kind() == kindObject && !v.is(flagTaint) && m.useOf(v) == usePartial
+}
+
+// types reports whether items are names of types and values, or containers and
+// parametrised types of them.
+func (m *machine) types(items []value, depth int) bool {
+	for _, v := range items {
+		ok := v.scalar()
+		switch {
+		case v.kind() == kindGlobal:
+			g := m.names.list[v.index()]
+			ok = g.use.allowed() && g.use.carries() && (g.module == "typing" || capWords(g.name) || g.use.makes())
+		case v.kind() == kindObject:
+			g := m.names.list[v.index()]
+			ok = (g.use == useSubscript || g.module == "builtins" || g.module == "__builtin__") && !v.is(flagTaint)
+		case v.container() && depth > 0:
+			sub, whole := v.items()
+			ok = whole && m.types(sub, depth-1)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// member reports whether v is a member of an enumeration, or several joined by
+// the function id.
+func (m *machine) member(v value, id int) bool {
+	if v.is(flagTaint) {
 		return false
 	}
-	switch u := m.names.list[v.index()].use; u {
-	case useGetattr, usePartial, useApply, useNamed, useLoader, useCodec, useOfClass:
-		return false
-	default:
-		return u.allowed()
+	switch v.kind() {
+	case kindGlobal:
+		g := m.names.list[v.index()]
+		_, attr, ok := strings.Cut(g.name, ".")
+		return ok && g.use == useValue && constant(attr)
+	case kindObject:
+		return v.index() == id || m.names.list[v.index()].use == useConsts
 	}
+	return false
+}
+
+// useOf is what may be done with the global that v is, or was made by.
+func (m *machine) useOf(v value) use {
+	if v.kind() != kindGlobal && v.kind() != kindObject {
+		return useUnknown
+	}
+	return m.names.list[v.index()].use
 }
 
 // constants reports whether items are constants, or containers of them.
 func (m *machine) constants(items []value, depth int) bool {
 	for _, v := range items {
-		if v.scalar() || v.kind() == kindObject && !v.is(flagTaint) && m.names.list[v.index()].use.makes() {
+		if v.scalar() {
+			continue
+		}
+		if u := m.useOf(v); v.kind() == kindObject && !v.is(flagTaint) && (u.makes() || u == useFlags) {
 			continue
 		}
 		sub, whole := v.items()
@@ -130,18 +193,33 @@ func (m *machine) walks(g global, items []value) bool {
 		case kindGlobal:
 			f := m.names.list[v.index()]
 			// Those of module torch are element types.
-			if f.use == useValue && f.module != "torch" && !capWords(f.name) {
+			if f.use == useNew || f.use == useValue && f.module != "torch" && !capWords(f.name) && !member(f.name) {
 				return true
 			}
 		case kindObject:
-			switch m.names.list[v.index()].use {
-			case usePartial, useGetattr:
+			switch u := m.names.list[v.index()].use; {
+			case u == usePartial, u == useGetattr, own && u.empty():
 				return true
-			case useState:
-				if own {
-					return true
-				}
 			}
+		}
+	}
+	return false
+}
+
+// member reports whether a name is one of a constant of a class.
+func member(name string) bool {
+	_, attr, ok := strings.Cut(name, ".")
+	return ok && constant(attr)
+}
+
+// bound reports whether a method of the class that instances of g have only
+// computes with the instance, which was judged when it was filled.
+func bound(g global, method string) bool {
+	switch g.use {
+	case useDistribution:
+		switch method {
+		case "_entropy", "_drv2_moment", "_mom0_sc", "_mom1_sc", "_ppf_single", "_cdf_single", "_pdf", "_cdf":
+			return true
 		}
 	}
 	return false

@@ -42,8 +42,8 @@ func TestLibrariesAndLookAlikes(t *testing.T) {
 		// Both run the text they are filled with.
 		{"distribution", filled("scipy.stats._continuous_distns", "norm_gen", "_parse_arg_template", text("import os")), scan.SeveritySuspicious},
 		{"distribution by another module", filled("scipy.stats.distributions", "norm_gen", "_parse_arg_template", text("import os")), scan.SeveritySuspicious},
-		{"model data", filled("statsmodels.base.data", "ModelData", "formula", text("y ~ f(x)")), scan.SeveritySuspicious},
-		{"model data by another module", filled("statsmodels.tsa.base.tsa_model", "PandasData", "formula", text("y ~ f(x)")), scan.SeveritySuspicious},
+		{"model data", filled("statsmodels.base.data", "ModelData", "restore_design_info", "\x88"), scan.SeveritySuspicious},
+		{"model data by another module", filled("statsmodels.tsa.base.tsa_model", "PandasData", "restore_design_info", "\x88"), scan.SeveritySuspicious},
 
 		{"array in a file", filled("numpy", "memmap", "mode", text("r")), clean},
 		{"array over a file", "\x80\x02" + global("numpy", "memmap") + text("/etc/passwd") + "\x85\x81.", scan.SeveritySuspicious},

@@ -53,9 +53,11 @@ func (m *machine) build() bool {
 		*inst = inst.with(flagBuilt)
 		if g.use == useDtype || g.use == useArray {
 			if inst.p == nil {
-				inst.p = &node{}
+				inst.p = m.node()
 			}
-			inst.p.state = state
+			if inst.p != nil {
+				inst.p.state = state
+			}
 		} else {
 			m.release(state)
 		}

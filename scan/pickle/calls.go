@@ -90,6 +90,9 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 		}
 		return m.push(result)
 	case kindUnknown, kindObject, kindPersistent:
+		if result, ok := m.callObject(callee, args, kwargs, verb); ok {
+			return m.push(result)
+		}
 		if m.thread.globals > 0 {
 			m.out.decide()
 		}
@@ -97,8 +100,12 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 			Rule: "pickle.call", Severity: scan.SeveritySuspicious, Offset: m.opAt, Technique: techExecution,
 			Message: fmt.Sprintf("%s %s, which nobody can name in advance, with %s", verb, m.describe(callee, 2), m.describe(args, 3)),
 		}
-		if callee.kind() == kindUnknown && callee.is(flagTaint) {
+		switch {
+		case callee.kind() == kindUnknown && callee.is(flagTaint):
 			f.Severity, f.Technique = scan.SeverityMalicious, techObfuscated
+		case callee.kind() == kindObject && m.names.list[callee.index()].use == useCode:
+			f.Severity = scan.SeverityMalicious
+			f.Message += ": it is code that the file brings along"
 		}
 		m.out.finding(f)
 		if m.explain {
@@ -113,7 +120,7 @@ func (m *machine) call(callee, args, kwargs value, verb string) bool {
 func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 	g := m.names.list[id]
 	result := indexed(kindObject, id)
-	if g.use == useDtype && args.p != nil {
+	if (g.use == useDtype || g.use == usePartial) && args.p != nil {
 		result.p = &node{items: args.p.items, size: args.p.size}
 	}
 	accuse := func(s scan.Severity, why string) {
@@ -152,16 +159,40 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		}
 		m.nestedArgs(items)
 		return result
+	case useCode:
+		m.makeCode(args, kwargs, accuse)
+		return result.with(flagTaint)
 	case useValue:
 		accuse(scan.SeveritySuspicious, "it is harmless as data, and nothing needs to call it")
 		return result
-	case useState, useArray:
-		if (!args.empty() || kwargs.w != 0 && !kwargs.empty()) && !m.enumMember(g, items, whole) {
+	case useState, useModule, useArray, useDistribution, useFormula, useCodegen, useEmbedding, useScript:
+		switch {
+		case m.enumMember(g, items, whole):
+		case !args.empty() || kwargs.w != 0 && !kwargs.empty():
 			accuse(scan.SeveritySuspicious, "its instances are made without arguments")
+		case verb == verbCalls && g.use != useArray:
+			accuse(scan.SeveritySuspicious, "that runs its initialiser, and pickles make its instances without")
+		}
+		return result
+	case useNew:
+		return m.new(items, kwargs, whole, accuse)
+	case useSubscript:
+		if len(items) != 2 || !m.types(items, 3) || items[0].kind() != kindGlobal {
+			accuse(scan.SeveritySuspicious, "it is harmless with names of types only")
+		}
+		return result
+	case useFlags:
+		for _, v := range items {
+			if v.kind() != kindInt && !m.member(v, id) {
+				accuse(scan.SeveritySuspicious, "it is harmless with members of enumerations only")
+				return result.with(flagTaint)
+			}
 		}
 		return result
 	case useApply:
 		return m.apply(g, items, accuse)
+	case useRebuild:
+		return m.rebuild(items, whole, accuse)
 	case useLoader:
 		m.load(g, items, accuse)
 		return result
@@ -191,12 +222,20 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 		all = append(slices.Clone(items), named(kwargs)...)
 	}
 	switch g.use {
-	case useConsts:
+	case useConsts, useNoFile:
+		if g.use == useNoFile && (len(items) == 0 || items[0].kind() != kindNone || len(all) != len(items)) {
+			accuse(scan.SeveritySuspicious, "it opens the file in its first argument")
+		}
 		if !m.constants(all, 3) || !whole {
 			accuse(scan.SeveritySuspicious, "it is harmless with constants only")
 		}
-	case usePartial, useFactory:
-		if len(items) > 0 && items[0].kind() != kindNone && !m.listed(items[0]) {
+	case usePartial:
+		if !m.listed(first(items)) {
+			accuse(scan.SeveritySuspicious, "what it would call later is not on the list")
+			return result.with(flagTaint)
+		}
+	case useFactory:
+		if f := first(items); len(items) > 0 && f.kind() != kindNone && !m.carried(f) && !m.partial(f) {
 			accuse(scan.SeveritySuspicious, "what it would call later is not on the list")
 		}
 	case useOfClass:
@@ -216,7 +255,7 @@ func (m *machine) callGlobal(id int, args, kwargs value, verb string) value {
 // apply executes a function that calls its first argument with its third, as
 // torch does for tensor subclasses.
 func (m *machine) apply(g global, items []value, accuse func(scan.Severity, string)) value {
-	if len(items) < 3 || !m.listed(items[0]) || !m.listed(items[1]) {
+	if len(items) < 3 || !m.carried(items[0]) || !m.carried(items[1]) {
 		accuse(scan.SeveritySuspicious, "what it calls is not on the list")
 		return plain(kindUnknown).with(flagForgot)
 	}
@@ -231,7 +270,7 @@ func (m *machine) apply(g global, items []value, accuse func(scan.Severity, stri
 // first argument.
 func (m *machine) instance(g global, items []value, whole bool, accuse func(scan.Severity, string)) value {
 	unknown := plain(kindUnknown).with(flagTaint)
-	if len(items) == 0 || !m.listed(items[0]) {
+	if len(items) == 0 || !m.carried(items[0]) && !m.stated(items[0]) {
 		accuse(scan.SeveritySuspicious, "it makes an instance of a class that is not on the list")
 		return unknown
 	}
@@ -255,7 +294,7 @@ func (m *machine) instance(g global, items []value, whole bool, accuse func(scan
 		}
 	default:
 		c := m.names.list[class]
-		if (c.use.makes() || c.use == useState && c.pkg() == g.pkg()) && !huge(items) {
+		if (c.use.makes() || c.use.empty() && c.pkg() == g.pkg()) && !huge(items) {
 			return indexed(kindObject, class)
 		}
 	}
@@ -282,8 +321,8 @@ func (m *machine) getattr(method value, items []value, whole bool, accuse func(s
 			accuse(scan.SeverityMalicious, "it reaches for code: "+e.why)
 			return unknown
 		}
-		if g.use.allowed() {
-			if e.use.allowed() || computes(attr) {
+		if g.use.allowed() || g.use.checked() {
+			if e.use.allowed() || computes(attr) || bound(g, attr) {
 				return method
 			}
 			return method.with(flagTaint)

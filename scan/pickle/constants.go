@@ -33,7 +33,10 @@ func (m *machine) sized(k kind, field int) bool {
 		}
 		n = int64(u)
 	}
-	if m.reading != readOn && (k != kindBytes || m.reading == dropRestOld) {
+	if at := m.pos(); k == kindBytes && at < m.frameEnd && at+min(n, m.file.Size) > m.frameEnd {
+		m.disputed |= onBytes
+	}
+	if m.reading.drops() && (k != kindBytes || m.reading.old()) {
 		m.cross(n)
 	}
 	at := m.pos()
@@ -48,7 +51,7 @@ func (m *machine) sized(k kind, field int) bool {
 	}
 	if m.base+int64(m.i) != m.opAt+1+int64(field) {
 		// The body does not follow its header, keep what may be a name.
-		v.p = &node{data: bytes.Clone(m.peek(at, int(min(n, longLen))))}
+		v = m.detached(v, m.peek(at, int(min(n, longLen))))
 	}
 	if n <= int64(len(m.buf)-m.i) || n <= minWindow && m.fill(int(n)) {
 		body := m.buf[m.i : m.i+int(n)]
@@ -74,6 +77,16 @@ func (m *machine) sized(k kind, field int) bool {
 	return m.push(v)
 }
 
+// detached gives a string its own bytes, which do not lie where its opcode is.
+func (m *machine) detached(v value, data []byte) value {
+	if m.bytes >= maxNodes {
+		return plain(kindUnknown).with(flagForgot)
+	}
+	m.bytes += nodeSize + len(data)
+	v.p = &node{data: bytes.Clone(data)}
+	return v
+}
+
 // validText reports whether b is UTF-8 as Python's surrogatepass takes it.
 func validText(b []byte) bool {
 	if utf8.Valid(b) {
@@ -94,7 +107,7 @@ func validText(b []byte) bool {
 
 // long pushes an integer of n bytes.
 func (m *machine) long(n int64) bool {
-	if m.reading != readOn {
+	if m.reading.drops() {
 		m.cross(n)
 	}
 	if n > m.file.Size-m.pos() {
@@ -106,7 +119,8 @@ func (m *machine) long(n int64) bool {
 		v := number(math.MaxInt64)
 		if n == 10 {
 			if b := m.peek(m.pos(), 10); bytes.Equal(b, torchMagic[:]) {
-				v.p = &node{data: torchMagic[:]}
+				m.magic.data = torchMagic[:]
+				v.p = &m.magic
 			}
 		}
 		m.seek(m.pos() + n)
@@ -194,7 +208,7 @@ func numeric(text, of string) bool {
 
 // textString executes STRING and UNICODE.
 func (m *machine) textString(k kind) bool {
-	if m.reading != readOn {
+	if m.reading.drops() {
 		// Make sure that a line which crosses a frame's end is seen.
 		if m.frameEnd != 0 && m.pos() < m.frameEnd {
 			n := int(min(m.frameEnd-m.pos(), maxLine))
@@ -235,7 +249,7 @@ func (m *machine) textString(k kind) bool {
 	}
 	if at != m.opAt+1 {
 		v = str(k, m.opAt, int64(len(text)))
-		v.p = &node{data: bytes.Clone([]byte(text[:min(len(text), longLen)]))}
+		v = m.detached(v, []byte(text[:min(len(text), longLen)]))
 	}
 	if strings.HasPrefix(text, "__") {
 		v = v.with(flagDunder)
@@ -250,14 +264,17 @@ func indexNewline(b []byte, n int) int { return bytes.IndexByte(b[:min(n, len(b)
 
 func (m *machine) binPut(i uint64) bool {
 	v := m.top()
+	if m.memo.texts {
+		m.disputed |= onPython2
+	}
 	return v != nil && m.remember(i, *v)
 }
 
 func (m *machine) remember(i uint64, v value) bool {
-	if !m.memo.put(i, v) {
-		return m.exceed("more than %d memo slots out of order", farMemo)
+	if !m.memo.put(i, v, m.arena) {
+		return m.exceed("more memo slots than there is room for")
 	}
-	if m.memo.keys != nil && i <= math.MaxInt64 {
+	if m.memo.keys != nil && i <= math.MaxInt64 && m.reading != cPickle {
 		// Python 2's pickle.py keys by the number's text.
 		m.memo.keys[strconv.FormatUint(i, 10)] = v
 	}
@@ -267,6 +284,7 @@ func (m *machine) remember(i uint64, v value) bool {
 func (m *machine) binGet(i uint64) bool {
 	v, ok := m.memo.get(i)
 	if !ok {
+		m.missed = true
 		return m.fail("the memo has no value %d", i)
 	}
 	return m.pushAgain(v)
@@ -283,15 +301,24 @@ func (m *machine) textPut() bool {
 		return false
 	}
 	i, canonical, ok := memoKey(line)
+	if m.reading == cPickle {
+		canonical, ok = false, false // all keys of PUT are text
+	}
+	if m.memo.count > 0 && !m.memo.texts {
+		m.disputed |= onPython2
+	}
+	m.memo.texts, m.memo.recent = true, nil
 	if !canonical {
 		if m.memo.keys == nil {
 			m.memo.keys = map[string]value{}
 		}
-		if len(m.memo.keys) >= farMemo {
-			return m.exceed("more than %d memo keys that are not numbers", farMemo)
+		if m.memo.keyBytes += keySize + len(line); m.memo.keyBytes > maxKeyBytes {
+			return m.exceed("more than %d bytes of memo keys that are not numbers", maxKeyBytes)
 		}
 		m.memo.keys[string(line)] = *v
-		m.oddKey(line)
+		if m.reading != cPickle {
+			m.oddKey(line)
+		}
 	}
 	return !ok || m.remember(i, *v)
 }
@@ -303,7 +330,7 @@ func (m *machine) textGet() bool {
 		return false
 	}
 	i, canonical, ok := memoKey(line)
-	if ok {
+	if ok && m.reading != cPickle {
 		if v, found := m.memo.get(i); found {
 			if !canonical {
 				m.oddKey(line)
@@ -311,9 +338,10 @@ func (m *machine) textGet() bool {
 			return m.pushAgain(v)
 		}
 	}
-	if v, found := m.memo.keys[string(line)]; found {
+	if v, found := m.memo.key(line); found {
 		return m.pushAgain(v)
 	}
+	m.missed = true
 	return m.fail("the memo has no value %s", scan.Quote(string(line), 40))
 }
 

@@ -35,8 +35,12 @@ func (m *machine) gather(k kind) bool {
 	}
 	if k == kindDict {
 		m.paired(items)
-		d := m.container(kindDict)
-		m.fillDict(d.p, items)
+		d := m.filled(kindDict, nil)
+		if d.p != nil {
+			m.update(d.p, items[:len(items)&^1])
+		} else {
+			d = m.filled(kindDict, items)
+		}
 		return m.push(d)
 	}
 	return m.push(m.made(k, items))
@@ -44,7 +48,9 @@ func (m *machine) gather(k kind) bool {
 
 func (m *machine) made(k kind, items []value) value {
 	v := m.filled(k, items)
-	m.weigh(v.p)
+	if v.p != nil {
+		m.weigh(v.p)
+	}
 	return v
 }
 
@@ -83,19 +89,31 @@ func (m *machine) selfish() {
 	})
 }
 
-func (m *machine) fillDict(n *node, items []value) {
-	for i := 0; i+1 < len(items); i += 2 {
-		if k := items[i]; k.is(flagDunder) && !n.dunder {
+// extend adds items to a list or set.
+func (m *machine) extend(n *node, items []value) uint64 {
+	flags, selfish := m.add(n, items)
+	if selfish {
+		m.selfish()
+	}
+	if n.weight >= bombWeight {
+		m.weigh(n)
+	}
+	return flags
+}
+
+// update adds keys and values to a dict.
+func (m *machine) update(n *node, items []value) {
+	if m.extend(n, items)&(flagDunder<<kindBits) == 0 || n.dunder {
+		return
+	}
+	for i := 0; i < len(items); i += 2 {
+		if k := items[i]; k.is(flagDunder) && k.text() {
 			if text, ok := m.text(k, 64); ok && overrides(text) {
 				n.dunder = true
+				return
 			}
 		}
-		if items[i].p == n || items[i+1].p == n {
-			m.selfish()
-		}
 	}
-	m.add(n, items[:len(items)&^1])
-	m.weigh(n)
 }
 
 // nothingBelow reports a mark with no container below it. Python 2's own
@@ -142,17 +160,11 @@ func (m *machine) insert(items []value, pairs bool) bool {
 			m.late(*v, items)
 		}
 		if v.kind() == kindDict {
-			m.fillDict(v.p, items)
+			m.update(v.p, items[:len(items)&^1])
 			m.paired(items)
 			return true
 		}
-		for _, item := range items {
-			if item.p == v.p {
-				m.selfish()
-			}
-		}
-		m.add(v.p, items)
-		m.weigh(v.p)
+		m.extend(v.p, items)
 		return true
 	case kindObject:
 		return m.insertForeign(v, items, pairs)

@@ -46,8 +46,7 @@ func (m *machine) step(op byte) bool {
 	case opBinString:
 		return m.sized(kindText8, 4)
 	case opMemoize:
-		v := m.top()
-		return v != nil && m.remember(m.memo.count, *v)
+		return m.binPut(m.memo.count)
 	case opBinPut:
 		b := m.arg(1)
 		return b != nil && m.binPut(uint64(b[0]))
@@ -61,9 +60,7 @@ func (m *machine) step(op byte) bool {
 		b := m.arg(4)
 		return b != nil && m.binGet(uint64(binary.LittleEndian.Uint32(b)))
 	case opMark:
-		m.marks = append(m.marks, len(m.stack))
-		m.fence = len(m.stack)
-		return true
+		return m.setMark()
 	case opEmptyTuple:
 		return m.push(plain(kindTuple))
 	case opTuple1:
@@ -109,7 +106,19 @@ func (m *machine) step(op byte) bool {
 		return ok && (m.nothingBelow() || m.insert(items, true))
 	}
 	// A name that could not be read must not pass for a computed one.
-	return m.rare(op) && m.err == nil
+	return m.rare(op) && m.err == nil && m.namesFit()
+}
+
+// maxNames bounds the names of different globals, in bytes.
+const maxNames = 4 << 20
+
+// namesFit reports whether the names of the globals so far keep that bound.
+func (m *machine) namesFit() bool {
+	for ; m.measured < len(m.names.list); m.measured++ {
+		g := &m.names.list[m.measured]
+		m.nameBytes += len(g.module) + len(g.name)
+	}
+	return m.nameBytes <= maxNames || m.exceed("more than %d bytes of names of globals", maxNames)
 }
 
 // rare executes the opcodes that tensors and lists of numbers do not need.
@@ -157,13 +166,12 @@ func (m *machine) rare(op byte) bool {
 	case opFrame:
 		return m.frame()
 	case opPop:
-		if len(m.stack) > m.fence {
-			m.stack = m.stack[:len(m.stack)-1]
-			return true
-		}
-		return m.popMark() || m.fail("POP of an empty stack")
+		return m.discard()
 	case opPopMark:
-		_, ok := m.sinceMark()
+		items, ok := m.sinceMark()
+		for _, v := range items {
+			m.release(v)
+		}
 		return ok
 	case opDup:
 		v := m.top()
@@ -254,7 +262,7 @@ func (m *machine) frame() bool {
 	// they go on; Python's own takes what there is.
 	if m.frameEnd != 0 && m.pos() < m.frameEnd {
 		m.straddle()
-		if m.reading != readOn {
+		if m.reading.drops() {
 			if int64(n) <= m.frameEnd-m.pos() {
 				return true // all of it is in the loader's buffer
 			}

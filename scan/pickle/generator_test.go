@@ -9,7 +9,7 @@ import (
 )
 
 // generator makes streams that are mostly well-formed pickles, in every way
-// of spelling them, and partly not.
+// of spelling them, and partly any opcodes in any order.
 type generator struct {
 	*rand.Rand
 	b     []byte
@@ -17,9 +17,22 @@ type generator struct {
 	marks []int
 	memo  int
 	next  int
+	old   bool // protocols 0 to 2 only, which Python 2 reads
 }
 
-func newGenerator(seed uint64) *generator { return &generator{Rand: rand.New(rand.NewPCG(seed, 0))} }
+func newGenerator(seed uint64) *generator {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+	g.old = g.IntN(6) == 0
+	return g
+}
+
+// protocol is the argument of PROTO.
+func (g *generator) protocol() byte {
+	if g.old {
+		return byte(g.IntN(3))
+	}
+	return byte(g.IntN(6))
+}
 
 func (g *generator) raw(s string, v ...byte) { g.b = append(append(g.b, s...), v...) }
 
@@ -37,12 +50,24 @@ func (g *generator) name() (string, string) {
 	return m, n
 }
 
-func pick[T any](g *generator, of ...T) T { return of[g.IntN(len(of))] }
+// pick chooses one of several spellings.
+func pick(g *generator, of ...string) string {
+	s := of[g.IntN(len(of))]
+	for i := range len(s) {
+		if g.old && (s[i] >= opShortBinUnicode || s[i] == opBinBytes || s[i] == opShortBinBytes) {
+			return of[0]
+		}
+	}
+	return s
+}
 
 func (g *generator) str(s string) {
 	k := g.IntN(12)
 	if len(s) > 255 && k != 1 && k != 2 && k != 3 && k != 5 {
 		k = 0
+	}
+	if g.old && (k == 3 || k > 9) {
+		k = 4 * g.IntN(2)
 	}
 	switch k {
 	case 0:
@@ -101,15 +126,13 @@ func (g *generator) constant() {
 	case 10:
 		g.raw("}")
 	case 11:
-		g.raw("\x8f")
+		g.raw(pick(g, "N", "\x8f"))
 	case 12:
 		g.raw("\x8a", 2, 1, 0)
 	case 13:
-		g.raw("C", 3)
-		g.raw("abc")
+		g.raw(pick(g, "N", "C\x03abc"))
 	case 14:
-		g.raw("B", 2, 0, 0, 0)
-		g.raw("xy")
+		g.raw(pick(g, "N", "B\x02\x00\x00\x00xy"))
 	default:
 		g.str("text")
 		return
@@ -118,7 +141,11 @@ func (g *generator) constant() {
 }
 
 func (g *generator) step() {
-	switch k := g.IntN(40); {
+	k := g.IntN(40)
+	if g.old && (k >= 9 && k < 12 || k >= 35 && k < 37) {
+		k = 6
+	}
+	switch {
 	case k < 6:
 		g.constant()
 	case k < 9:
@@ -173,7 +200,7 @@ func (g *generator) step() {
 	case k == 38:
 		g.compound()
 	case k == 34:
-		g.raw("\x80", byte(g.IntN(6)))
+		g.raw("\x80", g.protocol())
 	case k == 35:
 		n := [8]byte{byte(g.IntN(40))}
 		if g.IntN(8) == 0 {
@@ -215,10 +242,12 @@ func (g *generator) closeMark(result int) {
 
 func (g *generator) put() {
 	switch g.IntN(5) {
-	case 0:
-		g.raw("\x94")
-	case 1:
-		g.raw("q", byte(g.memo))
+	case 0, 1:
+		if g.old || g.IntN(2) == 0 {
+			g.raw("q", byte(g.memo))
+		} else {
+			g.raw("\x94")
+		}
 	case 2:
 		g.raw("r", byte(g.memo), 0, 0, 0)
 	case 3:
@@ -243,36 +272,56 @@ func (g *generator) get(i int) {
 
 // stream returns a whole stream, one in three of them damaged.
 func (g *generator) stream() []byte {
-	for range 1 + g.IntN(3)*g.IntN(2) {
-		g.depth, g.marks = 0, nil
+	count := 1
+	if g.IntN(4) == 0 {
+		count += 1 + g.IntN(3)
+	}
+	for range count {
+		if g.IntN(2) == 0 {
+			g.memo = 0 // else as one unpickler goes on
+		}
 		if g.IntN(3) > 0 {
-			g.raw("\x80", byte(g.IntN(6)))
+			g.wellFormed()
+		} else {
+			g.any()
 		}
-		for range 3 + g.IntN(40) {
-			g.step()
-		}
-		if g.depth == 0 {
-			g.raw("N")
-		}
-		g.raw(".")
 	}
 	if g.IntN(3) == 0 {
-		for range 1 + g.IntN(3) {
-			at := g.IntN(len(g.b))
-			switch g.IntN(4) {
-			case 0:
-				g.b[at] = byte(g.IntN(256))
-			case 1:
-				g.b = append(g.b[:at:at], g.b[at+1:]...)
-			case 2:
-				g.b = append(append(g.b[:at:at], byte(g.IntN(256))), g.b[at:]...)
-			default:
-				g.b = g.b[:at]
-			}
-			if len(g.b) == 0 {
-				break
-			}
-		}
+		g.damage()
 	}
 	return g.b
+}
+
+// any makes a pickle of opcodes as they come.
+func (g *generator) any() {
+	g.depth, g.marks = 0, nil
+	if g.IntN(3) > 0 {
+		g.raw("\x80", g.protocol())
+	}
+	for range 3 + g.IntN(40) {
+		g.step()
+	}
+	if g.depth == 0 {
+		g.raw("N")
+	}
+	g.raw(".")
+}
+
+func (g *generator) damage() {
+	for range 1 + g.IntN(3) {
+		at := g.IntN(len(g.b))
+		switch g.IntN(4) {
+		case 0:
+			g.b[at] = byte(g.IntN(256))
+		case 1:
+			g.b = append(g.b[:at:at], g.b[at+1:]...)
+		case 2:
+			g.b = append(append(g.b[:at:at], byte(g.IntN(256))), g.b[at:]...)
+		default:
+			g.b = g.b[:at]
+		}
+		if len(g.b) == 0 {
+			break
+		}
+	}
 }

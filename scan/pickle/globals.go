@@ -190,7 +190,7 @@ func (m *machine) imported(id int) value {
 			m.dangerAt = m.ops
 			m.dangerCall = executes(g.name)
 		}
-	case useSuspect:
+	case useSuspect, useCode:
 		f.Severity, f.Message = scan.SeveritySuspicious, fmt.Sprintf("imports %s: %s", g, g.why)
 	case useUnknown:
 		f.Severity = scan.SeveritySuspicious

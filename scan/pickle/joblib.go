@@ -43,6 +43,7 @@ func (m *machine) rawArray(wrapper value) bool {
 			return m.exceed("object arrays nested more than %d levels deep", maxSuspended)
 		}
 		m.suspended = append(m.suspended, m.thread)
+		m.below += len(m.stack)
 		m.thread = thread{}
 		return true
 	}

@@ -30,20 +30,44 @@ func (l *library) resolve(module, name string) entry {
 	if e, ok := l.exact[symbol{module, name}]; ok {
 		return e
 	}
+	if e, ok := l.attribute(module, name); ok {
+		return e
+	}
 	if e, ok := l.alias(module, name); ok {
 		return e
 	}
+	class, _, dotted := strings.Cut(name, ".")
 	e := l.find(module, name)
-	if e.use == useDanger || e.use == useSuspect {
+	if (e.use == useDanger || e.use == useSuspect) && !(dotted && l.class(module, class)) {
 		return e
 	}
 	if executes(name) {
 		return entry{useSuspect, "its name says that it executes code or commands"}
 	}
-	if strings.Contains(name, ".") {
+	if dotted {
 		return entry{useSuspect, "an attribute of an attribute, which is not on the list"}
 	}
 	return e
+}
+
+// attribute judges the attributes of classes that protocols below 4 spell by
+// getattr: members of enumerations and other constants, and the __new__ of a
+// class that may be made.
+func (l *library) attribute(module, name string) (entry, bool) {
+	class, attr, ok := strings.Cut(name, ".")
+	if !ok || strings.Contains(attr, ".") {
+		return entry{}, false
+	}
+	of := l.find(module, class)
+	switch {
+	case constant(attr) && of.use.allowed() && (capWords(class) || l.exact[symbol{module, class}].use.makes()):
+		return entry{useValue, "a constant of a class"}, true
+	case constant(attr) && (of.use == useLib || of.use == useUnknown) && capWords(class):
+		return of, true
+	case attr == "__new__" && (of.use.makes() || of.use.empty() || module == "builtins" && class == "object"):
+		return entry{useNew, "makes an instance"}, true
+	}
+	return entry{}, false
 }
 
 // core are the modules that no other module should hand out under a name of
@@ -82,7 +106,7 @@ func (l *library) alias(module, name string) (entry, bool) {
 			}
 			return entry{useDanger, "reaches into the module " + bare}, true
 		}
-		if i+1 < len(parts) {
+		if i+1 < len(parts) && !l.class(module, parts[0]) {
 			// The attribute may be a module: judge it as one, by its own name
 			// and below the module that has it.
 			for _, m := range []string{bare, module + "." + strings.Join(parts[:i+1], ".")} {
@@ -100,6 +124,12 @@ func (l *library) alias(module, name string) (entry, bool) {
 		}
 	}
 	return entry{}, false
+}
+
+// class reports whether a line of its own says that the name is a class.
+func (l *library) class(module, name string) bool {
+	u := l.exact[symbol{module, name}].use
+	return capWords(name) && (u.makes() || u.empty())
 }
 
 // executes reports whether the last part of a name is one that only

@@ -12,6 +12,7 @@ const (
 	torchPickles    = 5
 	maxStorages     = 100_000
 	storageIDLength = 512
+	maxKeys         = 4 << 20 // bytes of keys
 )
 
 // storage is what a persistent id of the object pickle says.
@@ -66,6 +67,11 @@ func (m *machine) noteStorage(items []value) {
 	}
 	if m.storages == nil {
 		m.storages = map[string]storage{}
+	}
+	if _, known := m.storages[key]; !known {
+		if m.keys += len(key); m.keys > maxKeys {
+			return
+		}
 	}
 	m.storages[key] = storage{items[4].int(), elementSize(m.names.list[items[1].index()].name)}
 }

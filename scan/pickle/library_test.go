@@ -35,7 +35,27 @@ func TestJudge(t *testing.T) {
 		{"torch", "serialization.load", useDanger},
 		{"torch._utils", "_rebuild_tensor_v2", useFunc},
 		{"torch._utils", "_rebuild_tensor_v2.__globals__.get", useDanger},
-		{"torch.nn.modules.conv", "Conv2d", useState},
+		{"torch.nn.modules.conv", "Conv2d", useModule},
+		{"transformers.configuration_utils", "PretrainedConfig", useState},
+		{"transformers.trainer_utils", "IntervalStrategy.STEPS", useValue},
+		{"transformers.trainer_utils", "IntervalStrategy.from_x", useSuspect},
+		{"__main__", "Color.RED", useLib},
+		{"subprocess", "Popen.PIPE", useDanger},
+		{"os", "Thing.SYSTEM", useDanger},
+		{"scipy.stats._continuous_distns", "norm_gen", useDistribution},
+		{"scipy.stats._continuous_distns", "vectorize", useSuspect},
+		{"scipy.stats.distributions", "norm_gen", useLib},
+		{"statsmodels.tsa.statespace.mlemodel", "PandasData", useFormula},
+		{"nltk.stem.snowball", "EnglishStemmer.stem", useValue},
+		{"nltk.stem.snowball", "EnglishStemmer.load", useSuspect},
+		{"nltk.stem.snowball", "os.system", useDanger},
+		{"ultralytics.utils.files", "JSONDict", useDanger},
+		{"transformers.trainer", "Popen", useSuspect},
+		{"builtins", "object.__new__", useNew},
+		{"numpy", "ndarray.__new__", useNew},
+		{"numpy", "load.__new__", useDanger},
+		{"sklearn.metrics.pairwise", "rbf_kernel", useValue},
+		{"sklearn.metrics.pairwise", "delayed", useLib},
 		{"torch.nn.modules.conv", "Conv2d.forward", useSuspect},
 		{"torch.nn.modules.conv", "helper", useLib},
 		{"numpy", "__builtins__", useDanger},
@@ -59,8 +79,8 @@ func TestJudge(t *testing.T) {
 }
 
 func TestLibraryRefusesBadLines(t *testing.T) {
-	for _, line := range []string{"os system", "os system nonsense # why", "os.* system danger # why"} {
-		l := &library{exact: map[symbol]entry{}, patterns: map[string][]pattern{}, single: map[string][]pattern{}}
+	for _, line := range []string{"os system", "os system nonsense # why", "os.* system,system nonsense # why"} {
+		l := &library{exact: map[symbol]entry{}, below: map[symbol]entry{}, patterns: map[string][]pattern{}, single: map[string][]pattern{}}
 		if l.add(line) == nil {
 			t.Errorf("add(%q) succeeds", line)
 		}
@@ -70,7 +90,7 @@ func TestLibraryRefusesBadLines(t *testing.T) {
 func TestCapWords(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Linear": true, "_Loss": true, "LSTM": true, "BatchNorm2d": true, "C2f": true, "relu": false,
-		"_private": false, "Linear.forward": false, "": false, "__init__": false, "SOME_CONSTANT": false,
+		"_private": false, "LSTMCRF": true, "DDPMSCHEDULER2": true, "Linear.forward": false, "": false, "__init__": false, "SOME_CONSTANT": false,
 	} {
 		if capWords(name) != want {
 			t.Errorf("capWords(%q) = %v, want %v", name, !want, want)

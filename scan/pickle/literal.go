@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxCached is how long a text is kept that names something.
+const maxCached = 256
+
 // unquote decodes the argument of STRING: a quoted Python bytes literal.
 // Python 2 ignores blanks after it, and takes bytes above ASCII for negative
 // and therefore for blanks.
@@ -177,13 +180,17 @@ func (m *machine) text(v value, limit int) (string, bool) {
 		return string(m.peek(off, limit)), false
 	}
 	s := string(m.peek(off, int(n)))
-	m.names.cacheText(v.w, s)
+	m.remind(v, s)
 	return s, true
 }
 
 // literal decodes a string that the file spells as a line.
 func (m *machine) literal(v value, limit int) (string, bool) {
-	line := m.peek(v.offset(), 1+4*limit+2)
+	size := 1 + 4*limit + 2
+	if n := int(v.length()); n < longLen {
+		size = min(size, 1+n+1)
+	}
+	line := m.peek(v.offset(), size)
 	if len(line) == 0 {
 		return "", false
 	}
@@ -207,6 +214,13 @@ func (m *machine) literal(v value, limit int) (string, bool) {
 	if !ok || len(s) > limit {
 		return s[:min(len(s), limit)], false
 	}
-	m.names.cacheText(v.w, s)
+	m.remind(v, s)
 	return s, true
+}
+
+// remind keeps a short text that may be asked for again.
+func (m *machine) remind(v value, s string) {
+	if len(s) <= maxCached {
+		m.names.cacheText(v.w, s)
+	}
 }

@@ -9,10 +9,12 @@ import (
 
 // Bounds of one pickle's stacks.
 const (
-	maxStack = 2 << 20
-	maxMarks = 1 << 20
+	maxStack = 1 << 20
+	maxMarks = 1 << 19
 	// maxSuspended bounds pickles inside raw regions of pickles (joblib).
 	maxSuspended = 64
+	// maxStraddled is how many frames are reported that end inside an opcode.
+	maxStraddled = 16
 	// maxDups is how often DUP may occur before it is reported: picklers
 	// never write it.
 	maxDups = 64
@@ -29,16 +31,52 @@ const (
 	readOn      reading = iota // a frame is a hint: loads, peekable files
 	dropRest                   // an argument that crosses a frame's end starts after it
 	dropRestOld                // the same, for bytes bodies too: Python 3.4 to 3.7
+	dropStay                   // as dropRest, and STOP leaves the frame to the next load()
+	dropStayOld                // as dropRestOld, the same
+	cPickle                    // Python 2's C loader: marks are kept apart from the values, and PUT's keys from BINPUT's
+	lastReading = cPickle
 )
+
+// old reports whether bytes bodies that cross a frame's end start after it.
+func (r reading) old() bool { return r == dropRestOld || r == dropStayOld }
+
+// stays reports whether the next pickle of the same unpickler begins in the
+// frame that holds STOP.
+func (r reading) stays() bool { return r == dropStay || r == dropStayOld }
+
+// drops reports whether the rest of a frame may be dropped.
+func (r reading) drops() bool { return r >= dropRest && r <= dropStayOld }
+
+// dispute is what loaders were found to disagree on in a file.
+type dispute uint8
+
+const (
+	onFrames  dispute = 1 << iota // a frame's end
+	onBytes                       // a frame that ends inside bytes
+	onStops                       // what follows STOP inside a frame
+	onPython2                     // marks and memo keys
+)
+
+// settles reports whether a reading has to be followed because of d.
+func (r reading) settles(d dispute) bool {
+	want := onFrames
+	if r == cPickle {
+		want = onPython2
+	}
+	if r.old() {
+		want |= onBytes
+	}
+	if r.stays() {
+		want |= onStops
+	}
+	return d&want == want
+}
 
 // thread is the state of one unpickler at work.
 type thread struct {
 	stack []value
 	marks []int
 	fence int // the stack's length at the topmost mark
-	// taken are marks that were taken for values. Python 2's C loader keeps
-	// them apart from the values, and still has them.
-	taken []int
 	memo  memo
 	proto int
 	// frameEnd is where the current frame ends, 0 outside of frames.
@@ -51,13 +89,14 @@ type thread struct {
 	dangerCall bool
 	dups       int
 	aside      bool // what runs is a second reading, see speculate
+	missed     bool // it stopped because the memo lacks what an opcode asks for
 }
 
 // machine executes pickles on abstract values.
 type machine struct {
 	window
 	thread
-	nodes
+	*arena
 	out       *report
 	lib       *library
 	names     names
@@ -65,14 +104,20 @@ type machine struct {
 	start     int64 // of the pickle that runs
 	opAt      int64 // of the opcode that runs
 	suspended []thread
+	below     int                // values on their stacks
+	measured  int                // how many globals nameBytes is about
+	nameBytes int                // of their names
 	storages  map[string]storage // torch storages by key
+	keys      int                // bytes of those keys
 	list      []value            // strings of a pickle that may be torch's key list
 	collect   bool
-	straddles bool    // loaders disagree on this file's frames
+	disputed  dispute
+	straddled int
 	nested    []value // string constants that may be pickles
 	members   []value // string constants that the pickles load
 	fork      func()  // follows a second reading of what comes next
 	scratch   [2]value
+	magic     node  // torch's magic number
 	mark      value // what top gives when Python 2 gives a mark
 	explain   bool
 	stopped   error // why all loaders stop here
@@ -123,6 +168,10 @@ func (m *machine) exceed(format string, args ...any) bool {
 func (m *machine) run() outcome {
 	m.start = m.pos()
 	m.stopped = nil
+	m.paged = 0
+	for s := &m.memo; s != nil; s = s.base {
+		m.paged += s.held
+	}
 	for {
 		if len(m.buf)-m.i < burstMargin {
 			m.fill(burstMargin)
@@ -166,7 +215,7 @@ func (m *machine) run() outcome {
 			}
 			return broken
 		}
-		if len(m.stack) > maxStack || len(m.marks) > maxMarks {
+		if len(m.stack) > m.maxStack() || len(m.marks) > maxMarks {
 			m.exceed("more than %d values or %d marks on the stack", maxStack, maxMarks)
 			return broken
 		}
@@ -176,19 +225,26 @@ func (m *machine) run() outcome {
 // stop executes STOP and reports whether the outermost pickle is done.
 func (m *machine) stop() bool {
 	if len(m.stack) <= m.fence {
-		return m.fail("STOP with nothing on the stack")
+		if len(m.marks) == 0 {
+			return m.fail("STOP with nothing on the stack")
+		}
+		m.oddMark()
 	}
 	if m.frameEnd != 0 && m.opAt+1 < m.frameEnd {
 		m.straddle()
-		if m.reading != readOn {
+		m.disputed |= onStops
+		if m.reading.drops() && !m.reading.stays() {
 			m.seek(m.frameEnd)
 		}
 	}
 	if n := len(m.suspended); n > 0 {
 		ops := m.ops
 		globals := m.globals
+		m.paged -= m.memo.held
+		m.drop(&m.thread)
 		m.thread = m.suspended[n-1]
 		m.suspended = m.suspended[:n-1]
+		m.below -= len(m.stack)
 		m.ops += ops
 		m.globals += globals
 		return false
@@ -198,7 +254,10 @@ func (m *machine) stop() bool {
 
 // straddle notes that a frame does not end where an opcode does.
 func (m *machine) straddle() {
-	m.straddles = true
+	m.disputed |= onFrames
+	if m.straddled++; m.straddled > maxStraddled {
+		return
+	}
 	m.out.finding(scan.Finding{
 		Rule: "pickle.frame", Severity: scan.SeveritySuspicious, Offset: m.opAt,
 		Message:   fmt.Sprintf("the frame that ends at byte %d ends inside an opcode, where loaders disagree on what comes next", m.frameEnd),
@@ -217,7 +276,7 @@ func (m *machine) cross(n int64) {
 
 // arg consumes n bytes, nil when the file ends first; n is at most 8.
 func (m *machine) arg(n int) []byte {
-	if m.reading != readOn {
+	if m.reading.drops() {
 		m.cross(int64(n))
 	}
 	w := &m.window
@@ -233,7 +292,7 @@ func (m *machine) arg(n int) []byte {
 // textLine consumes the line argument of a text opcode. Python's own loader
 // takes a last line without a newline and drops its last byte.
 func (m *machine) textLine() ([]byte, bool) {
-	if m.reading != readOn && m.frameEnd != 0 && m.pos() < m.frameEnd {
+	if m.reading.drops() && m.frameEnd != 0 && m.pos() < m.frameEnd {
 		n := int(min(m.frameEnd-m.pos(), maxLine))
 		if m.fill(n); indexNewline(m.buf[m.i:], n) < 0 {
 			m.straddle()
@@ -256,29 +315,33 @@ func (m *machine) textLine() ([]byte, bool) {
 	return text, true
 }
 
+// maxStack is how many values the stack may hold beside those of suspended
+// pickles.
+func (m *machine) maxStack() int { return maxStack - m.below }
+
 func (m *machine) push(v value) bool {
 	m.stack = append(m.stack, v)
 	return true
 }
 
-// pop takes the topmost value. Python 2 and old C loaders keep marks among
-// the values, so a pop goes on below a mark there; new ones stop.
+// pop takes the topmost value. Python 2's own loader keeps marks among the
+// values, so a pop takes the mark there; its C loader keeps them apart, see
+// reading, and takes what is below; new ones stop.
 func (m *machine) pop() (value, bool) {
 	if n := len(m.stack); n > m.fence {
 		v := m.stack[n-1]
 		m.stack = m.stack[:n-1]
 		return v, true
 	}
-	at := m.fence
-	if !m.popMark() {
+	if m.reading == cPickle || !m.popMark() {
 		return value{}, m.fail("an opcode needs more values than the stack holds")
 	}
-	m.taken = append(m.taken, at)
 	m.oddMark()
 	return plain(kindMark), true
 }
 
 func (m *machine) oddMark() {
+	m.disputed |= onPython2
 	m.out.finding(scan.Finding{
 		Rule: "pickle.mark", Severity: scan.SeveritySuspicious, Offset: m.opAt,
 		Message:   "an opcode takes a mark for a value: Python 2 goes on here, later loaders stop",
@@ -286,15 +349,37 @@ func (m *machine) oddMark() {
 	})
 }
 
+// discard executes POP.
+func (m *machine) discard() bool {
+	n := len(m.stack)
+	if m.reading == cPickle {
+		if k := len(m.marks); k > 0 && m.marks[k-1] == n {
+			return m.popMark()
+		}
+	}
+	if n > m.fence {
+		m.release(m.stack[n-1])
+		m.stack = m.stack[:n-1]
+		return true
+	}
+	return m.popMark() || m.fail("POP of an empty stack")
+}
+
 // pushAgain pushes what the memo or the stack holds already. In Python 2 that
 // may be a mark, and works as one.
 func (m *machine) pushAgain(v value) bool {
 	if v.kind() == kindMark {
-		m.marks = append(m.marks, len(m.stack))
-		m.fence = len(m.stack)
-		return true
+		return m.setMark()
 	}
 	return m.push(v)
+}
+
+func (m *machine) setMark() bool {
+	m.marks = append(m.marks, len(m.stack))
+	if m.reading != cPickle {
+		m.fence = len(m.stack)
+	}
+	return true
 }
 
 // popMark forgets the topmost mark and leaves the values above it.
@@ -305,7 +390,7 @@ func (m *machine) popMark() bool {
 	}
 	m.marks = m.marks[:n-1]
 	m.fence = 0
-	if n > 1 {
+	if n > 1 && m.reading != cPickle {
 		m.fence = m.marks[n-2]
 	}
 	return true
@@ -316,7 +401,7 @@ func (m *machine) top() *value {
 	if n := len(m.stack); n > m.fence {
 		return &m.stack[n-1]
 	}
-	if len(m.marks) == 0 {
+	if len(m.marks) == 0 || m.reading == cPickle {
 		m.fail("an opcode needs more values than the stack holds")
 		return nil
 	}
@@ -328,14 +413,10 @@ func (m *machine) top() *value {
 // sinceMark takes the values above the topmost mark, and the mark. The slice
 // is valid until the next push.
 func (m *machine) sinceMark() ([]value, bool) {
-	if n := len(m.taken); len(m.marks) == 0 && n > 0 {
-		m.fence = min(m.taken[n-1], len(m.stack))
-		m.marks, m.taken = append(m.marks, m.fence), m.taken[:n-1]
-	}
 	if len(m.marks) == 0 {
 		return nil, m.fail("an opcode needs a mark and there is none")
 	}
-	at := m.fence
+	at := min(m.marks[len(m.marks)-1], len(m.stack))
 	items := m.stack[at:]
 	m.popMark()
 	m.stack = m.stack[:at]

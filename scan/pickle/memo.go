@@ -5,31 +5,47 @@ package pickle
 // forgotten. A forgotten value in a place that matters is unknown, so nothing
 // hides behind the bound.
 const (
-	memoPage   = 4 << 10
-	denseMemo  = 4 << 20
+	memoPage   = 512
+	denseMemo  = 2 << 20
 	presentMax = 64 << 20
 	farMemo    = 64 << 10
-	keptValues = 32 << 10
+	// maxKeyBytes bounds keys of PUT that are not numbers, each of which
+	// costs keySize and its text.
+	maxKeyBytes = 4 << 20
+	keySize     = 64
+	keptValues  = 32 << 10
 )
+
+// page is a piece of a memo.
+type page [memoPage]uint64
 
 // memo is the unpickler's memo: index to value, in pages, without pointers.
 type memo struct {
-	pages   []*[memoPage]uint64
-	present []*[memoPage]uint64 // a bit for each index from denseMemo on
+	pages   []*page
+	present []*page // a bit for each index from denseMemo on
 	far     map[uint64]uint64
 	kept    []value
 	count   uint64 // distinct indices, what MEMOIZE uses next
+	// recent is the page of the indices from first on, nil when put is needed
+	// for more than to store.
+	recent *page
+	first  uint64
 	// keys holds what PUT stored under a key that Python 2 tells apart from
 	// the number it spells.
-	keys map[string]value
-	base *memo // consulted for what is not here; never written
+	keys     map[string]value
+	texts    bool // PUT was used
+	keyBytes int
+	forgot   bool  // details were lost
+	lent     bool  // another memo has the same pages
+	held     int   // pages
+	base     *memo // consulted for what is not here; never written
 }
 
 // absent marks an empty slot: kindUnknown never has this payload.
 const absent = 0
 
-// pack makes v storable; the bool is false when its details are lost.
-func (m *memo) pack(v value) uint64 {
+// pack makes v storable. Without room its details are lost.
+func (m *memo) pack(v value, room bool) uint64 {
 	v = v.shared()
 	if v.p == nil {
 		if v.w == absent {
@@ -37,9 +53,10 @@ func (m *memo) pack(v value) uint64 {
 		}
 		return v.w
 	}
-	if len(m.kept) >= keptValues {
+	if len(m.kept) >= keptValues || !room {
+		m.forgot = true
 		v = v.with(flagForgot)
-		if v.tainted() {
+		if (v.p.size > 0 || v.p.taint || v.kind() == kindObject) && v.tainted() {
 			v = v.with(flagTaint)
 		}
 		return v.w
@@ -66,14 +83,21 @@ func (m *memo) unpack(w uint64) value {
 }
 
 // put stores v at i and reports whether there was room.
-func (m *memo) put(i uint64, v value) bool {
+func (m *memo) put(i uint64, v value, a *arena) bool {
+	room := a.bytes < maxKept
 	if i < denseMemo {
 		page := int(i / memoPage)
 		for len(m.pages) <= page {
 			m.pages = append(m.pages, nil)
 		}
 		if m.pages[page] == nil {
-			m.pages[page] = new([memoPage]uint64)
+			if m.pages[page] = a.page(); m.pages[page] == nil {
+				return false
+			}
+			m.held++
+		}
+		if m.base == nil && !m.texts {
+			m.recent, m.first = m.pages[page], i&^(memoPage-1)
 		}
 		slot := &m.pages[page][i%memoPage]
 		if *slot == absent && !m.base.has(i) {
@@ -85,7 +109,7 @@ func (m *memo) put(i uint64, v value) bool {
 			m.kept[old.index()] = v.shared()
 			return true
 		}
-		*slot = m.pack(v)
+		*slot = m.pack(v, room)
 		return true
 	}
 	if !m.has(i) {
@@ -97,7 +121,10 @@ func (m *memo) put(i uint64, v value) bool {
 			m.present = append(m.present, nil)
 		}
 		if m.present[page] == nil {
-			m.present[page] = new([memoPage]uint64)
+			if m.present[page] = a.page(); m.present[page] == nil {
+				return false
+			}
+			m.held++
 		}
 		bit := (i - denseMemo) % (64 * memoPage)
 		m.present[page][bit/64] |= 1 << (bit % 64)
@@ -115,7 +142,7 @@ func (m *memo) put(i uint64, v value) bool {
 	if m.far == nil {
 		m.far = map[uint64]uint64{}
 	}
-	m.far[i] = m.pack(v)
+	m.far[i] = m.pack(v, room)
 	return true
 }
 
@@ -162,7 +189,17 @@ func (m *memo) has(i uint64) bool {
 }
 
 // fork returns an empty memo that shows what m holds.
-func (m *memo) fork() memo { return memo{base: m, count: m.count} }
+func (m *memo) fork() memo { return memo{base: m, count: m.count, texts: m.texts} }
+
+// key returns what PUT stored under a key by its text.
+func (m *memo) key(text []byte) (value, bool) {
+	for ; m != nil; m = m.base {
+		if v, ok := m.keys[string(text)]; ok {
+			return v, true
+		}
+	}
+	return value{}, false
+}
 
 // full reports whether details of containers are being forgotten.
-func (m *memo) full() bool { return len(m.kept) >= keptValues }
+func (m *memo) full() bool { return m.forgot }

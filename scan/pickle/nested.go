@@ -55,14 +55,20 @@ func looksPacked(k kind, head []byte) bool {
 // gzip, zlib.
 func looksBase64(head []byte) bool {
 	switch head[0] {
-	case 'g', 'H', 'e', 'Y', 'K':
-	default:
-		return false
-	}
-	for _, p := range []string{"gAI", "gAJ", "gAK", "gAL", "gAM", "gAN", "gAO", "gAP", "gAQ", "gAR", "gAS", "gAT", "gAU", "gAV", "gAW", "gAX", "H4s", "eJ", "eN", "eA", "Y29z", "Y3Bvc2l4", "Y19f", "Y2J1", "Y3N1", "KGNv", "KGlv"} {
-		if bytes.HasPrefix(head, []byte(p)) {
+	case 'g':
+		return head[1] == 'A' && head[2] >= 'I' && head[2] <= 'X'
+	case 'H':
+		return head[1] == '4' && head[2] == 's'
+	case 'e':
+		return head[1] == 'J' || head[1] == 'N' || head[1] == 'A'
+	case 'K':
+		return bytes.HasPrefix(head, []byte("KGNv")) || bytes.HasPrefix(head, []byte("KGlv"))
+	case 'Y':
+		switch string(head[:4]) {
+		case "Y29z", "Y19f", "Y2J1", "Y3N1":
 			return true
 		}
+		return bytes.HasPrefix(head, []byte("Y3Bvc2l4"))
 	}
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,41 @@ import (
 // streams are run, MODELWALL_ORACLE_SEED where they begin, and
 // MODELWALL_ORACLE_PYTHON another interpreter.
 func TestOracle(t *testing.T) {
+	o := newOracle(t)
+	streams, seed := envInt(t, "MODELWALL_ORACLE_STREAMS", 3000), envInt(t, "MODELWALL_ORACLE_SEED", 1)
+	const batch = 10_000
+	asked, missed := 0, 0
+	for from := seed; from < seed+streams && missed < 10; from += batch {
+		var all [][]byte
+		for i := from; i < min(from+batch, seed+streams); i++ {
+			all = append(all, newGenerator(uint64(i)).stream())
+		}
+		for i, want := range o.ask(all) {
+			asked += len(want)
+			if miss := o.missing(all[i], want); miss != nil {
+				missed++
+				small := o.minimise(all[i])
+				r, _ := scantest.Scan(o.scanner, "x", small)
+				t.Errorf("stream %d asks for %q, which is no import; in short:\n%q\nasks for %q, have %v\n%v",
+					from+i, miss, small, o.missing(small, o.ask([][]byte{small})[0]), r.Imports, r.Findings)
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("no stream asked for anything")
+	}
+	t.Logf("%d streams from %d, %d globals asked for, %d missed", streams, seed, asked, missed)
+}
+
+// oracle is CPython on the one hand and the scanner on the other.
+type oracle struct {
+	*testing.T
+	python  string
+	scanner scan.Scanner
+}
+
+func newOracle(t *testing.T) *oracle {
+	t.Helper()
 	python := os.Getenv("MODELWALL_ORACLE_PYTHON")
 	if python == "" {
 		python = "python3"
@@ -31,57 +67,81 @@ func TestOracle(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	streams, seed := envInt(t, "MODELWALL_ORACLE_STREAMS", 3000), envInt(t, "MODELWALL_ORACLE_SEED", 1)
-	const batch = 10_000
-	asked, missed, scanner := 0, 0, forced()
-	for from := 0; from < streams && missed < 10; from += batch {
-		var all [][]byte
-		var in bytes.Buffer
-		for i := from; i < min(from+batch, streams); i++ {
-			data := newGenerator(uint64(seed + i)).stream()
-			all = append(all, data)
-			in.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(data))))
-			in.Write(data)
+	return &oracle{t, python, forced()}
+}
+
+// ask returns the pairs of module and name that each stream asks for.
+func (o *oracle) ask(streams [][]byte) [][][2]string {
+	o.Helper()
+	var in bytes.Buffer
+	for _, data := range streams {
+		in.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(data))))
+		in.Write(data)
+	}
+	cmd := exec.CommandContext(o.Context(), o.python, "testdata/oracle.py")
+	var complaints bytes.Buffer
+	cmd.Stdin, cmd.Stderr = &in, &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		o.Fatalf("%v: %s", err, complaints.Bytes())
+	}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<20)
+	asked := make([][][2]string, len(streams))
+	for i := range streams {
+		if !lines.Scan() {
+			o.Fatalf("the oracle answers %d of %d streams", i, len(streams))
 		}
-		cmd := exec.CommandContext(t.Context(), python, "testdata/oracle.py")
-		cmd.Stdin, cmd.Stderr = &in, os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(bytes.NewReader(out))
-		lines.Buffer(nil, 1<<20)
-		for i, data := range all {
-			if !lines.Scan() {
-				t.Fatalf("the oracle answers %d of %d streams", i, len(all))
-			}
-			var want [][2]string
-			if err := json.Unmarshal(lines.Bytes(), &want); err != nil {
-				t.Fatal(err)
-			}
-			have := map[[2]string]bool{}
-			r, _ := scantest.Scan(scanner, "x", data)
-			for _, imp := range r.Imports {
-				have[[2]string{imp.Module, imp.Name}] = true
-				have[[2]string{bytewise(imp.Module), bytewise(imp.Name)}] = true
-			}
-			for _, w := range want {
-				asked++
-				// Without a module there is nothing to import.
-				if w[0] == "" || strings.ContainsRune(w[0]+w[1], '\ufffd') {
-					continue
-				}
-				if !have[w] {
-					missed++
-					t.Errorf("stream %d asks for %q, which is no import:\n%q\nhave %v\n%v", seed+from+i, w, data, r.Imports, r.Findings)
-				}
-			}
+		if err := json.Unmarshal(lines.Bytes(), &asked[i]); err != nil {
+			o.Fatal(err)
 		}
 	}
-	if asked == 0 {
-		t.Error("no stream asked for anything")
+	return asked
+}
+
+// missing returns those of the pairs that are no imports of the stream.
+func (o *oracle) missing(data []byte, asked [][2]string) (miss [][2]string) {
+	if len(asked) == 0 {
+		return nil
 	}
-	t.Logf("%d streams, %d globals asked for, %d missed", streams, asked, missed)
+	r, _ := scantest.Scan(o.scanner, "x", data)
+	have := map[[2]string]bool{}
+	for _, imp := range r.Imports {
+		have[[2]string{imp.Module, imp.Name}] = true
+		have[[2]string{bytewise(imp.Module), bytewise(imp.Name)}] = true
+	}
+	for _, pair := range asked {
+		// Without a module there is nothing to import.
+		if pair[0] != "" && !strings.ContainsRune(pair[0]+pair[1], '\ufffd') && !have[pair] {
+			miss = append(miss, pair)
+		}
+	}
+	return miss
+}
+
+// minimise takes bytes out of a stream as long as something is missing.
+func (o *oracle) minimise(data []byte) []byte {
+	for size := len(data) / 2; size > 0; {
+		var shorter [][]byte
+		for at := 0; at+size <= len(data); at += max(1, size/2) {
+			shorter = append(shorter, slices.Delete(slices.Clone(data), at, at+size))
+		}
+		asked := o.ask(shorter)
+		found := -1
+		for i := range shorter {
+			if o.missing(shorter[i], asked[i]) != nil {
+				found = i
+				break
+			}
+		}
+		if found < 0 {
+			size /= 2
+			continue
+		}
+		data = shorter[found]
+		size = min(size, len(data)/2)
+	}
+	return data
 }
 
 // bytewise shows a name as Python 2 has it, one character for each byte.

@@ -32,8 +32,9 @@ type window struct {
 	err  error // the reader's own or the context's; sticky
 }
 
-func newWindow(ctx context.Context, f scan.File) *window {
-	return &window{ctx: ctx, file: f, next: minWindow, mem: make([]byte, min(maxWindow, f.Size))}
+// newWindow reads by way of mem, of at most maxWindow bytes.
+func newWindow(ctx context.Context, f scan.File, mem []byte) window {
+	return window{ctx: ctx, file: f, next: minWindow, mem: mem}
 }
 
 // pos is the offset of the next byte.

@@ -20,8 +20,11 @@ type report struct {
 	parent  *report   // where notes go once they count
 	on      bool
 	sure    func() bool // asked with each note, may be nil
+	grave   bool        // nothing but a malicious finding decides
 	notes   []note
+	noted   scan.Severity // the worst among notes
 	seen    map[noteKey]bool
+	rules   map[string]scan.Severity // the worst that each rule found
 	imports map[int]uint8
 	steps   func(step) // takes steps, may be nil
 	worst   scan.Severity
@@ -41,7 +44,7 @@ type noteKey struct{ rule, message string }
 // Bounds of what one report keeps.
 const (
 	maxNotes = 256
-	maxSeen  = 4096
+	maxSeen  = 2048 // findings, but for the first of a rule and severity
 )
 
 const (
@@ -50,7 +53,7 @@ const (
 )
 
 func newReport(sink scan.Sink) *report {
-	return &report{sink: sink, on: true, seen: map[noteKey]bool{}, imports: map[int]uint8{}}
+	return &report{sink: sink, on: true, seen: map[noteKey]bool{}, rules: map[string]scan.Severity{}, imports: map[int]uint8{}}
 }
 
 // child returns a report whose notes go to r once they count.
@@ -61,9 +64,12 @@ func (r *report) decided() bool { return r.on }
 
 // decide lets everything noted out, and what follows as it comes.
 func (r *report) decide() {
-	if r.on {
-		return
+	if !r.on && !r.grave {
+		r.release()
 	}
+}
+
+func (r *report) release() {
 	r.on = true
 	for _, n := range r.notes {
 		r.send(n)
@@ -79,10 +85,17 @@ func (r *report) note(n note) {
 		r.send(n)
 		return
 	}
+	worse := n.finding != nil && n.finding.Severity > r.noted
+	if worse {
+		r.noted = n.finding.Severity
+	}
 	if len(r.notes) < maxNotes {
 		r.notes = append(r.notes, n)
-	} else if n.finding != nil && n.finding.Severity == scan.SeverityMalicious {
-		r.notes[maxNotes-1] = n
+	} else if worse {
+		r.notes[maxNotes-1] = n // what is dropped must not change the verdict
+	}
+	if r.grave && r.noted == scan.SeverityMalicious {
+		r.release()
 	}
 }
 
@@ -102,9 +115,11 @@ func (r *report) send(n note) {
 		if r.seen[key] {
 			return
 		}
-		if len(r.seen) < maxSeen {
-			r.seen[key] = true
+		if len(r.seen) >= maxSeen && n.finding.Severity <= r.rules[key.rule] {
+			return // one more of many alike
 		}
+		r.seen[key] = true
+		r.rules[key.rule] = max(r.rules[key.rule], n.finding.Severity)
 		r.worst = max(r.worst, n.finding.Severity)
 		if n.finding.Severity >= scan.SeveritySuspicious && n.finding.Technique != techBroken {
 			r.serious = true

@@ -16,7 +16,7 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 	if !whole {
 		at = m.opAt + 1
 	}
-	search := newSearch(s, m.lib)
+	search := newSearch(s, m)
 	for count := 1; at < s.file.Size; {
 		adjacent := whole
 		if !whole {
@@ -39,7 +39,7 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 		// The search also finds INST, whose mark stands somewhere before.
 		// Python's own loader imports even without one.
 		inst := len(head) > 0 && head[0] == opInst
-		if !strong && !inst && (len(head) == 0 || !canStart(head[0])) {
+		if !strong && !inst && (len(head) == 0 || !canStart(head[0]) && !(s.kept != nil && adjacent && recalls(head[0]))) {
 			if !adjacent {
 				at++
 			}
@@ -47,14 +47,15 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 			continue
 		}
 		m.noteTorch(count)
-		m.thread, m.out = thread{}, main.child()
+		m.out = main.child()
+		begin := thread{}
 		if inst && !adjacent {
-			m.marks = []int{0}
+			begin.marks = []int{0}
 		}
 		m.out.sure = func() bool { return strong && adjacent && m.ops >= strongOps }
-		nested, members, limit, straddles := len(m.nested), len(m.members), m.limit, m.straddles
+		nested, members, limit, disputed := len(m.nested), len(m.members), m.limit, m.disputed
 		m.seek(at)
-		o := m.run()
+		o := s.load(m, begin)
 		if o == failed {
 			if m.suspicious() {
 				m.out.decide()
@@ -67,8 +68,9 @@ func (s *session) rest(m *machine, whole bool) (broke error, err error) {
 			if s.spent += m.ops; s.exhausted() {
 				return broke, s.overspent(main, at)
 			}
-			m.nested, m.members, m.limit, m.straddles = m.nested[:nested], m.members[:members], limit, straddles
+			m.nested, m.members, m.limit = m.nested[:nested], m.members[:members], limit
 			if !adjacent {
+				m.disputed = disputed
 				at++
 			}
 			whole = false
@@ -113,10 +115,11 @@ func (m *machine) noteTorch(count int) {
 
 // search finds where a pickle may begin in arbitrary bytes.
 type search struct {
-	s    *session
-	lib  *library
-	buf  []byte
-	base int64
+	s     *session
+	lib   *library
+	arena *arena
+	buf   []byte
+	base  int64
 	// proto is how far the bytes are known to hold no likely PROTO, so that
 	// many other candidates do not make it search again and again.
 	proto int64
@@ -127,7 +130,9 @@ const (
 	searchOverlap = 256 // what a candidate needs to be judged by
 )
 
-func newSearch(s *session, lib *library) *search { return &search{s: s, lib: lib, base: -1} }
+func newSearch(s *session, m *machine) *search {
+	return &search{s: s, lib: m.lib, base: -1, arena: m.arena}
+}
 
 // next returns the offset of the next candidate at or after at, the file's
 // size when there is none.
@@ -160,7 +165,7 @@ func (f *search) read(at int64) error {
 		return err
 	}
 	if f.buf == nil {
-		f.buf = make([]byte, searchSize)
+		f.buf = buffer(&f.arena.search, int(min(searchSize, f.s.file.Size-at)))
 	}
 	f.base = at
 	f.buf = f.buf[:min(int64(cap(f.buf)), f.s.file.Size-at)]

@@ -16,6 +16,7 @@ type Scanner struct {
 	lib *library
 	// forced takes every file for a pickle; only tests set it.
 	forced bool
+	spare  spare
 }
 
 // New returns the scanner with the built-in tables of importable names.
@@ -32,7 +33,7 @@ func New() *Scanner {
 func (*Scanner) Format() string { return "pickle" }
 
 // Version implements scan.Scanner.
-func (*Scanner) Version() int { return 2 }
+func (*Scanner) Version() int { return 3 }
 
 // Match implements scan.Scanner: any loader may call pickle.load on a file of
 // any name, so only a first byte that no pickle can have excludes a file, and
@@ -57,6 +58,7 @@ type session struct {
 	budget int // bytes of such pickles that may still be looked at
 	out    *report
 	spent  int64      // opcodes executed in vain, while looking for pickles
+	kept   *kept      // of an unpickler that read the pickles so far, nil if it stopped
 	steps  func(step) // takes the steps of an explanation, may be nil
 }
 
@@ -72,17 +74,34 @@ func (s *session) scan() error {
 	if s.file.Size > maxOffset {
 		return scan.Limit(0, "larger than %d bytes", maxOffset)
 	}
+	a := s.spare.get()
+	err := s.scanBy(a)
+	s.spare.put(a)
+	return err
+}
+
+func (s *session) scanBy(a *arena) error {
 	s.out = newReport(s.sink)
 	s.out.steps = s.steps
 	source := &watched{r: s.file.ReaderAt}
 	s.file.ReaderAt = source
-	m := &machine{window: *newWindow(s.ctx, s.file), lib: s.lib, names: newNames(), explain: s.steps != nil}
+	m := &machine{
+		window: newWindow(s.ctx, s.file, buffer(&a.window, int(min(maxWindow, s.file.Size)))), arena: a,
+		lib: s.lib, names: newNames(), explain: s.steps != nil,
+	}
+	defer func() {
+		s.giveUp(m)
+		m.drop(&m.thread)
+	}()
 	err := s.pass(m)
-	for m.reading = dropRest; err == nil || errors.Is(err, scan.ErrMalformed); m.reading++ {
-		if !m.straddles || m.reading > dropRestOld {
-			break
+	for r := dropRest; r <= lastReading && m.err == nil && !errors.Is(err, scan.ErrLimit); r++ {
+		if !r.settles(m.disputed) {
+			continue
 		}
-		if again := s.pass(m); again != nil && !errors.Is(again, scan.ErrForeign) {
+		m.reading = r
+		switch again := s.pass(m); {
+		case errors.Is(again, scan.ErrForeign):
+		case errors.Is(err, scan.ErrForeign) || again != nil:
 			err = again
 		}
 	}
@@ -114,18 +133,17 @@ func (s *session) pass(m *machine) error {
 		m.out.decide()
 	}
 	m.fork = func() { s.speculate(m) }
-	m.thread = thread{}
 	m.list, m.storages, m.collect = nil, nil, false
+	s.giveUp(m)
 
 	var broke error
-	o := m.run()
+	o := s.load(m, thread{})
 	// "N." is a pickle: such bytes count for nothing, and neither do they hide
 	// what a loader that reads one pickle after the other comes to next.
 	for o == ended && !m.out.decided() && !strong && m.thread.globals == 0 && m.pos() < m.file.Size && !m.plausible() {
 		head = m.peek(m.pos(), 2)
 		strong = len(head) == 2 && head[0] == opProto && head[1] <= maxProto
-		m.thread = thread{}
-		o = m.run()
+		o = s.load(m, thread{})
 	}
 	switch {
 	case o == failed:
@@ -215,11 +233,8 @@ func (m *machine) breakage() error {
 // hostile counts: random data is not.
 func (s *session) speculate(m *machine) {
 	const depth = 256
-	saved, out, suspended, nested, members := m.thread, m.out, m.suspended, len(m.nested), len(m.members)
-	stopped, limit, straddles := m.stopped, m.limit, m.straddles
-	at, opAt, start := m.pos(), m.opAt, m.start
-	m.thread = thread{proto: saved.proto, memo: saved.memo.fork()}
-	m.aside = true
+	saved := m.bookmark()
+	m.thread = thread{proto: saved.proto, memo: saved.memo.fork(), aside: true, stack: m.values()}
 	m.stack = append(m.stack, saved.stack[max(0, len(saved.stack)-depth):]...)
 	for i, v := range m.stack {
 		if v.p != nil {
@@ -237,31 +252,28 @@ func (s *session) speculate(m *machine) {
 	for _, mark := range saved.marks {
 		if mark >= base {
 			m.marks = append(m.marks, mark-base)
-			m.thread.fence = mark - base
+			if m.reading != cPickle {
+				m.thread.fence = mark - base
+			}
 		}
 	}
-	m.suspended = nil
+	m.suspended, m.below = nil, 0
 	m.fork = nil
-	m.out = out.child()
+	m.out = saved.out.child()
 	m.run()
 	s.spent += m.ops
-	if m.suspicious() || m.out.decided() {
+	if m.suspicious() {
 		m.out.decide()
-	} else {
-		m.nested, m.members = m.nested[:nested], m.members[:members]
-		m.limit, m.straddles = limit, straddles
 	}
-	m.thread, m.out, m.suspended, m.stopped = saved, out, suspended, stopped
-	m.opAt, m.start = opAt, start
+	m.back(saved, m.out.decided())
 	m.fork = func() { s.speculate(m) }
 	if s.exhausted() {
 		m.fork = nil
 		m.out.finding(scan.Finding{
-			Rule: "pickle.limit", Severity: scan.SeveritySuspicious, Offset: at, Technique: techExhaustion,
+			Rule: "pickle.limit", Severity: scan.SeveritySuspicious, Offset: saved.at, Technique: techExhaustion,
 			Message: "raw arrays that look like opcodes again and again",
 		})
 	}
-	m.seek(at)
 }
 
 func (s *session) exhausted() bool { return s.spent > restOps*s.file.Size+1<<20 }

@@ -77,6 +77,7 @@ type node struct {
 	size   int64   // items in total
 	weight float64 // values reached without sharing, at least
 	taint  bool
+	owns   bool  // some item has a node
 	dunder bool  // a dict with a key that overrides a method
 	pinned bool  // more than one place may refer to it
 	held   bool  // a container, a call or an instance has it

@@ -124,13 +124,17 @@ func (z *Scanner) Scan(ctx context.Context, f scan.File, s scan.Sink) error {
 // noStream ends a file at a place where no object begins: R stops there.
 func (z *Scanner) noStream(ctx context.Context, f scan.File, s scan.Sink, off int64, rda bool) error {
 	if off > 5 || off > 0 && !rda {
-		s.Finding(scan.Finding{Rule: "rdata.trailing", Severity: scan.Low, Offset: off, Technique: "obfuscation",
-			Message: "data follows the object: R does not read it"})
+		s.Finding(scan.Finding{
+			Rule: "rdata.trailing", Severity: scan.Low, Offset: off, Technique: "obfuscation",
+			Message: "data follows the object: R does not read it",
+		})
 		return s.Member(ctx, scan.Member{Name: "(trailing data)", At: f.Section(off, f.Size-off), Size: f.Size - off})
 	}
 	err := z.phrases.Search(ctx, f, off, off+maxText, func(h phrase.Hit) bool {
-		s.Finding(scan.Finding{Rule: "rdata.command", Severity: scan.SeveritySuspicious, Offset: h.Off, Technique: "code-execution",
-			Message: "the text behind an R header is a command: " + scan.Quote(h.Text, 160)})
+		s.Finding(scan.Finding{
+			Rule: "rdata.command", Severity: scan.SeveritySuspicious, Offset: h.Off, Technique: "code-execution",
+			Message: "the text behind an R header is a command: " + scan.Quote(h.Text, 160),
+		})
 		return false
 	})
 	if err != nil {

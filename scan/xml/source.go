@@ -49,7 +49,7 @@ func (e encoding) narrow(b []byte) []byte {
 	out := make([]byte, 0, len(b)/e.unit)
 	b = b[min(e.mark, len(b)):]
 	for ; len(b) >= e.unit; b = b[e.unit:] {
-		r := rune(0)
+		var r rune
 		if e.unit == 4 {
 			r = rune(e.order.Uint32(b))
 		} else if r = rune(e.order.Uint16(b)); utf16.IsSurrogate(r) && len(b) >= 4 {

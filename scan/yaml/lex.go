@@ -20,13 +20,13 @@ type lexer struct {
 	dead     string // why no parser accepts the document, "" while one may
 	reserved bool   // dead by a character that begins no token
 	reading  reading
-	torn     bool // a tag in a flow collection has an indicator in it
+	torn     bool // a tag or an anchor that ends at different places
 }
 
 // reading chooses between what loaders do differently.
 type reading struct {
 	wide   bool // U+0085, U+2028 and U+2029 end lines, as in YAML 1.1
-	greedy bool // a tag ends at a blank even in a flow collection, as in PyYAML
+	greedy bool // tags end at a blank even in a flow collection, anchors at any sign: as in PyYAML
 }
 
 // key is where a node began that a colon may yet turn into a key.

@@ -1,6 +1,9 @@
 package yaml
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // put keeps bytes of a scalar up to maxText.
 func (l *lexer) put(b ...byte) {
@@ -35,6 +38,13 @@ func (l *lexer) property(c byte) {
 		return
 	}
 	for !l.blank(0) {
+		if c != '!' && !nameByte(l.at(0)) {
+			// To PyYAML a name ends here; in YAML 1.2 it may go on.
+			l.torn = true
+			if l.reading.greedy || l.at(0) == ':' && l.blank(1) {
+				break
+			}
+		}
 		if indicator(l.at(0)) && len(l.flow) > 0 {
 			l.torn = l.torn || c == '!'
 			if c != '!' || !l.reading.greedy {
@@ -47,11 +57,8 @@ func (l *lexer) property(c byte) {
 	switch c {
 	case '!':
 		handle, suffix := "!", l.text
-		for i, b := range l.text {
-			if b == '!' {
-				handle, suffix = "!"+string(l.text[:i+1]), l.text[i+1:]
-				break
-			}
+		if i := bytes.IndexByte(l.text, '!'); i >= 0 && l.tree.handle("!"+string(l.text[:i+1])) {
+			handle, suffix = "!"+string(l.text[:i+1]), l.text[i+1:]
 		}
 		l.tree.tag(handle, unescape(suffix), off, l.fresh(off))
 	case '&':
@@ -59,6 +66,11 @@ func (l *lexer) property(c byte) {
 	default:
 		l.tree.alias(string(l.text), off, l.fresh(off))
 	}
+}
+
+// nameByte reports what names of anchors are made of.
+func nameByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_'
 }
 
 // indicator reports what ends a name in a flow collection.

@@ -153,6 +153,12 @@ func (t *tree) property(off int64, fresh bool) {
 	}
 }
 
+// handle reports whether tags may begin with a handle.
+func (t *tree) handle(handle string) bool {
+	_, declared := t.tags[handle]
+	return declared || handle == "!!"
+}
+
 func (t *tree) tag(handle, suffix string, off int64, fresh bool) {
 	t.property(off, fresh)
 	full := suffix
