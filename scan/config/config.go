@@ -59,16 +59,21 @@ func (*Scanner) Version() int { return 1 }
 
 // Match implements scan.Scanner: after blanks, a bracket or a comment.
 func (*Scanner) Match(p scan.Probe) bool {
-	b := bytes.TrimLeft(jsontext.Head(p.Head), " \t\r\n")
+	b := bytes.TrimLeft(jsontext.Head(p.Head, jsontext.ByZeros), " \t\r\n")
 	if len(b) == 0 {
 		return p.Size > int64(len(p.Head))
 	}
-	return b[0] == '{' || b[0] == '[' || b[0] == '/'
+	if b[0] != '{' && b[0] != '[' && b[0] != '/' {
+		return false
+	}
+	// Numbers of two bytes can look like a bracket in UTF-16, once.
+	rest := bytes.TrimLeft(b[1:], " \t\r\n")
+	return len(rest) == 0 || rest[0] > ' ' && rest[0] < 0x7f
 }
 
 // Scan implements scan.Scanner.
 func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
-	at, size, err := jsontext.Transcode(f)
+	at, size, err := jsontext.Transcode(f, jsontext.ByZeros)
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,8 @@ func TestScanner(t *testing.T) {
 		{Name: "module type", Worst: malicious, Data: []byte(`[{"idx":0,"name":"0","path":"","type":"os.system"}]`)},
 		{Name: "component", Worst: malicious, Data: []byte(`{"_class_name":"P","_diffusers_version":"1","../../x":["diffusers","UNet2DConditionModel"]}`)},
 		{Name: "component of os", Worst: malicious, Data: []byte(`{"_class_name":"P","_diffusers_version":"1","unet":["os","system"]}`)},
+		{Name: "pushed out", Worst: malicious, Data: []byte(`{"_class_name":"P",` + strings.Repeat(`"unet":["diffusers","UNet2DConditionModel"],`, 2000) + `"_class_name":["../x","P"]}`)},
+		{Name: "type pushed out", Worst: malicious, Data: []byte(`[{"idx":0,` + strings.Repeat(`"type":"a",`, 2000) + `"type":"os.system"}]`)},
 		{Name: "handler", Worst: malicious, Data: []byte(`{"model":{"modelName":"m","handler":"../../x.py"}}`)},
 		{Name: "loader", Worst: suspicious, Data: []byte(`{"flavors":{"python_function":{"loader_module":"evil_loader"}}}`)},
 		{Name: "model_file", Worst: suspicious, Data: []byte(`{"model_file":"custom.py"}`)},

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"io"
+	"slices"
 
 	"modelwall/scan"
 	"modelwall/scan/internal/jsontext"
@@ -17,6 +18,7 @@ type walk struct {
 	sink   scan.Sink
 	stack  []frame
 	handed map[uint64]bool // templates that were handed on, by hash
+	pairs  map[string]fact // lists of two strings in the outermost object
 
 	interpolated int64    // offset of a _target_ made of other values, 0 for none
 	dangerous    []string // values that would be a dangerous _target_
@@ -44,7 +46,8 @@ type fact struct {
 
 // Bounds of what is kept.
 const (
-	maxFacts   = 64
+	maxRepeats = 4
+	maxPairs   = 1000
 	maxFact    = 1 << 10 // bytes of a value
 	maxKey     = 128     // bytes of a key
 	maxWatched = 16
@@ -116,10 +119,26 @@ func (w *walk) open(array bool) {
 
 // keep remembers a member of the current object.
 func (w *walk) keep(value string, off int64) {
-	f := w.top()
-	if f != nil && !f.array && len(f.facts) < maxFacts && len(value) <= maxFact && isFact(f.last) {
-		f.facts = append(f.facts, fact{string(f.last), value, off})
+	if f := w.top(); f != nil && !f.array && len(value) <= maxFact && isFact(f.last) {
+		f.put(fact{string(f.last), value, off})
 	}
+}
+
+// put adds a fact. Of a key that is there too often, the last one is kept: it
+// is the one that most parsers take.
+func (f *frame) put(x fact) {
+	last, n := -1, 0
+	for i := range f.facts {
+		if f.facts[i].key == x.key {
+			last = i
+			n++
+		}
+	}
+	if n >= maxRepeats {
+		f.facts[last] = x
+		return
+	}
+	f.facts = append(f.facts, x)
 }
 
 // key is the name of the current value: its own in an object, that of its
@@ -155,14 +174,20 @@ func (w *walk) under(test func(key string) bool) bool {
 
 func is(key string) func(string) bool { return func(k string) bool { return k == key } }
 
-// get returns the facts of one key of an object.
-func (f *frame) get(key string) (fact, bool) {
+// all returns the facts of one key of an object, one for most.
+func (f *frame) all(key string) []fact {
+	var out []fact
 	for _, x := range f.facts {
 		if x.key == key {
-			return x, true
+			out = append(out, x)
 		}
 	}
-	return fact{}, false
+	return out
+}
+
+// has reports whether an object has a key.
+func (f *frame) has(key string) bool {
+	return slices.ContainsFunc(f.facts, func(x fact) bool { return x.key == key })
 }
 
 // literal takes a number, true, false or null.

@@ -37,6 +37,9 @@ func (*Scanner) Match(p scan.Probe) bool {
 	if len(p.Head) < lengthSize+2 {
 		return false
 	}
+	if len(bytes.TrimLeft(p.Head[:lengthSize], " \t\r\n")) == 0 {
+		return false // JSON that is indented; no file is as long as that would say
+	}
 	text := bytes.TrimLeft(p.Head[lengthSize:], " \t\r\n")
 	if len(text) == 0 { // blanks as far as the eye reaches
 		n := binary.LittleEndian.Uint64(p.Head)

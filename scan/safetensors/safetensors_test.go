@@ -135,6 +135,7 @@ func TestMatch(t *testing.T) {
 		"message catalogue":  {mo, false},
 		"brace and a letter": {[]byte("12345678{x"), false},
 		"short":              {[]byte("1234567"), false},
+		"indented JSON":      {[]byte("\n       {\"a\": 1}"), false},
 		"blanks only":        {[]byte(strings.Repeat(" ", 6000)), false},
 	} {
 		if got := New().Match(scantest.Probe("x.safetensors", c.data)); got != c.want {

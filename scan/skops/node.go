@@ -140,9 +140,7 @@ func (w *walk) content(f *frame) {
 	}
 	// Hand the type of the bound object on to the MethodNode.
 	if x := f.get("obj"); x.value != "" && len(w.stack) > 1 {
-		if p := &w.stack[len(w.stack)-2]; len(p.facts) < maxFacts {
-			p.facts = append(p.facts, x)
-		}
+		w.stack[len(w.stack)-2].put(x)
 	}
 }
 
@@ -150,9 +148,7 @@ func (w *walk) content(f *frame) {
 // MethodNode with the object that it is bound to.
 func (w *walk) tell(f *frame, name string) {
 	if f.key == "obj" && len(w.stack) > 1 {
-		if p := &w.stack[len(w.stack)-2]; len(p.facts) < maxFacts {
-			p.facts = append(p.facts, fact{"obj", name, 0})
-		}
+		w.stack[len(w.stack)-2].put(fact{"obj", name, 0})
 	}
 	if f.get("__loader__").value != "MethodNode" {
 		return

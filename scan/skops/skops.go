@@ -59,7 +59,7 @@ func (*Scanner) Match(p scan.Probe) bool {
 	if gadgetName(p.Name) {
 		return true
 	}
-	b := bytes.TrimLeft(jsontext.Head(p.Head), " \t\r\n")
+	b := bytes.TrimLeft(jsontext.Head(p.Head, jsontext.ByZeros), " \t\r\n")
 	if len(b) > 0 && b[0] != '{' {
 		return false
 	}
@@ -100,7 +100,7 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 		w.finding("skops.name", scan.SeveritySuspicious, techExecution, 0,
 			"a member is named after what attacks on skops' loader use: "+scan.Quote(path.Base(f.Name), 100))
 	}
-	at, size, err := jsontext.Transcode(f)
+	at, size, err := jsontext.Transcode(f, jsontext.ByZeros)
 	if err != nil {
 		return err
 	}

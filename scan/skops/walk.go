@@ -31,8 +31,8 @@ type fact struct {
 	off   int64
 }
 
-// maxFacts bounds what is kept of an object: duplicates of these keys.
-const maxFacts = 24
+// maxRepeats bounds what is kept of an object: duplicates of a key.
+const maxRepeats = 4
 
 func (w *walk) finding(rule string, sev scan.Severity, technique string, off int64, message string) {
 	w.sink.Finding(scan.Finding{Rule: rule, Severity: sev, Message: message, Offset: off, Technique: technique})
@@ -117,9 +117,26 @@ func (w *walk) str(t jsontext.Token) {
 	if key == "" || key[0] != '_' {
 		w.stray(f, t)
 	}
-	if key != "" && len(f.facts) < maxFacts {
-		f.facts = append(f.facts, fact{key, string(t.Text), t.Off})
+	if key != "" {
+		f.put(fact{key, string(t.Text), t.Off})
 	}
+}
+
+// put adds a fact. Of a key that is there too often, the last one is kept: it
+// is the one that Python takes.
+func (f *frame) put(x fact) {
+	last, n := -1, 0
+	for i := range f.facts {
+		if f.facts[i].key == x.key {
+			last = i
+			n++
+		}
+	}
+	if n >= maxRepeats {
+		f.facts[last] = x
+		return
+	}
+	f.facts = append(f.facts, x)
 }
 
 // stray reports the name of a node that calls where skops has no such names.

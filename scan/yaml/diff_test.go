@@ -33,6 +33,7 @@ func (*trace) mapping(*tree, *frame) {}
 func (*trace) structure()            {}
 func (*trace) bomb(int64, int64)     {}
 func (*trace) deep(int64)            {}
+func (*trace) limit(int64, string)   {}
 func (*trace) document() error       { return nil }
 
 // read reads a text in one way and returns why no parser accepts it, "" if one

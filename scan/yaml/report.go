@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"slices"
 	"strings"
 
 	"modelwall/scan"
@@ -23,6 +24,8 @@ type report struct {
 	torn       bool // there are tags that end at different places
 
 	pending []scan.Finding
+	worst   scan.Severity // of pending
+	over    error         // a bound that was met
 	members []scan.Member
 	held    int // bytes of members
 	seed    maphash.Seed
@@ -40,7 +43,7 @@ const (
 	maxPending   = 2000
 	maxHeld      = 8 << 20
 	maxTemplates = 10_000
-	maxFacts     = 64
+	maxRepeats   = 4
 	maxFact      = 1 << 10
 	maxWatched   = 16
 )
@@ -52,9 +55,11 @@ func newReport(ctx context.Context, names *pyname.Judge, sink scan.Sink) *report
 }
 
 func (r *report) finding(rule string, sev scan.Severity, technique string, off int64, message string) {
-	if sev < scan.SeveritySuspicious && len(r.pending) >= maxPending/2 || len(r.pending) >= maxPending {
+	// The worst one is never lost.
+	if len(r.pending) >= maxPending && sev <= r.worst || sev < scan.SeveritySuspicious && len(r.pending) >= maxPending/2 {
 		return
 	}
+	r.worst = max(r.worst, sev)
 	r.pending = append(r.pending, scan.Finding{Rule: "yaml." + rule, Severity: sev, Message: message, Offset: off, Technique: technique})
 }
 
@@ -77,11 +82,13 @@ func (r *report) document() error {
 			return err
 		}
 	}
+	over := r.over
 	r.clear()
-	return nil
+	return over
 }
 
 func (r *report) clear() {
+	r.worst, r.over = scan.Info, nil
 	r.pending, r.members, r.held = r.pending[:0], nil, 0
 	r.interpolated, r.dangerous, r.bundle, r.expressions, r.bombed = 0, nil, false, nil, false
 }
@@ -136,8 +143,8 @@ func (r *report) value(t *tree, key string, text []byte, off int64) {
 		return
 	}
 	v := string(text)
-	if f := t.top(); f != nil && f.kind != '-' && f.kind != '[' && len(f.facts) < maxFacts && len(v) <= maxFact && isFact(key) {
-		f.facts = append(f.facts, fact{key, v, off})
+	if f := t.top(); f.kind != '-' && f.kind != '[' && len(v) <= maxFact && isFact(key) {
+		f.put(fact{key, v, off})
 	}
 	r.byKey(t, key, v, off)
 	r.byValue(key, v, off)
@@ -208,34 +215,63 @@ func (r *report) byValue(key, v string, off int64) {
 	}
 }
 
+// put adds a fact. Of a key that is there too often, the last one is kept: it
+// is the one that PyYAML takes.
+func (f *frame) put(x fact) {
+	last, n := -1, 0
+	for i := range f.facts {
+		if f.facts[i].key == x.key {
+			last = i
+			n++
+		}
+	}
+	if n >= maxRepeats {
+		f.facts[last] = x
+		return
+	}
+	f.facts = append(f.facts, x)
+}
+
+func (f *frame) all(key string) []fact {
+	var out []fact
+	for _, x := range f.facts {
+		if x.key == key {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (f *frame) has(key string) bool {
+	return slices.ContainsFunc(f.facts, func(x fact) bool { return x.key == key })
+}
+
 // mapping judges a collection that ends.
 func (r *report) mapping(t *tree, f *frame) {
-	get := func(key string) (fact, bool) {
-		for _, x := range f.facts {
-			if x.key == key {
-				return x, true
-			}
-		}
-		return fact{}, false
+	if p := t.under(1); p != nil && isFact(f.parent) && p.kind != '-' && p.kind != '[' {
+		p.put(fact{key: f.parent})
 	}
-	if p := t.under(1); p != nil && isFact(f.parent) && p.kind != '-' && p.kind != '[' && len(p.facts) < maxFacts {
-		p.facts = append(p.facts, fact{key: f.parent})
+	if len(f.facts) == 0 {
+		return
 	}
-	if x, ok := get("target"); ok && len(t.frames) > 1 {
-		for _, key := range []string{"params", "kwargs", "init_args", "args"} {
-			if _, with := get(key); with && r.Names.Call(x.value).Level == pyname.Dangerous {
+	if len(t.frames) > 1 && (f.has("params") || f.has("kwargs") || f.has("init_args") || f.has("args")) {
+		for _, x := range f.all("target") {
+			if r.Names.Call(x.value).Level == pyname.Dangerous {
 				r.Call("target", "target", x.value, x.off)
-				break
 			}
 		}
 	}
-	x, ok := get("_target_")
-	if p, with := get("path"); ok && with && strings.HasPrefix(x.value, "hydra.") {
-		r.Call("target", "path of "+scan.Quote(x.value, 60), p.value, p.off)
+	for _, x := range f.all("_target_") {
+		for _, p := range f.all("path") {
+			if strings.HasPrefix(x.value, "hydra.") {
+				r.Call("target", "path of "+scan.Quote(x.value, 60), p.value, p.off)
+			}
+		}
 	}
-	_, loads := get("loader_module")
-	if c, ok := get("code"); ok && loads && c.value != "" && c.value != "null" && c.value != "~" {
-		r.finding("custom_code", scan.Low, refs.TechCustom, c.off, "MLflow adds "+scan.Quote(c.value, 100)+" of the model to what can be imported")
+	for _, c := range f.all("code") {
+		if f.has("loader_module") && c.value != "" && c.value != "null" && c.value != "~" {
+			r.finding("custom_code", scan.Low, refs.TechCustom, c.off, "MLflow adds "+scan.Quote(c.value, 100)+" of the model to what can be imported")
+		}
 	}
 }
 
@@ -257,14 +293,25 @@ func (r *report) template(key string, text []byte, off int64) {
 		return
 	}
 	if len(text) >= maxText {
-		r.finding("template", scan.SeveritySuspicious, "evasion", off, "a template of more than a megabyte")
+		r.limit(off, "bytes of one template")
 	}
 	h := maphash.Bytes(r.seed, text)
-	if r.handed[h] || len(r.handed) >= maxTemplates {
+	if r.handed[h] {
+		return
+	}
+	if len(r.handed) >= maxTemplates {
+		r.limit(off, "templates")
 		return
 	}
 	r.handed[h] = true
-	r.member("chat_template", string(text))
+	r.member("chat_template", string(text), off)
+}
+
+// limit notes that not all of the document is looked at.
+func (r *report) limit(off int64, what string) {
+	if r.over == nil {
+		r.over = scan.Limit(off, "too many %s in one document", what)
+	}
 }
 
 // hidden looks into text that encodes bytes.
@@ -275,15 +322,19 @@ func (r *report) hidden(text []byte, off int64) {
 	case !h.Whole():
 		r.finding("encoded", scan.SeveritySuspicious, refs.TechObfuscate, off, "encoded text holds "+h.What+": "+scan.Quote(string(h.Head), 120))
 	default:
+		if len(text) >= maxText {
+			r.limit(off, "bytes of one encoded file")
+		}
 		r.finding("encoded", scan.Low, refs.TechObfuscate, off, "an encoded "+h.What)
 		decoded, _ := io.ReadAll(h.Decode(strings.NewReader(string(text[h.Skip:])))) // it ends where its alphabet does
-		r.member("encoded", string(decoded))
+		r.member("encoded", string(decoded), off)
 	}
 }
 
 // member holds a file back until its document is whole.
-func (r *report) member(name, body string) {
+func (r *report) member(name, body string, off int64) {
 	if r.held += len(body); r.held > maxHeld {
+		r.limit(off, "bytes of templates and encoded files")
 		return
 	}
 	r.members = append(r.members, scan.Member{Name: name, At: strings.NewReader(body), Size: int64(len(body))})

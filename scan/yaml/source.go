@@ -151,3 +151,16 @@ func (s *source) word() []byte {
 	s.pos = n
 	return b
 }
+
+// plainWord passes the bytes that come next, lie in the window and mean nothing
+// in a plain scalar outside of flow collections.
+func (s *source) plainWord() []byte {
+	n := s.pos
+	for n < len(s.buf) && s.buf[n] > ' ' && s.buf[n] != ':' && s.buf[n] < 0x7f {
+		n++
+	}
+	b := s.buf[s.pos:n]
+	s.col += len(b)
+	s.pos = n
+	return b
+}

@@ -13,6 +13,7 @@ type events interface {
 	structure()                // there is a mapping or a sequence
 	bomb(nodes, off int64)
 	deep(off int64)
+	limit(off int64, what string)
 	document() error
 }
 
@@ -258,7 +259,11 @@ func (f *frame) name() string {
 }
 
 func (t *tree) remember(name string, text []byte, weight int64) {
-	if name == "" || len(t.known) >= maxAnchors {
+	if name == "" {
+		return
+	}
+	if len(t.known) >= maxAnchors {
+		t.out.limit(t.last.off, "anchors")
 		return
 	}
 	if t.known == nil {

@@ -60,7 +60,7 @@ func (*Scanner) Match(p scan.Probe) bool {
 	if p.Size == 0 {
 		return false
 	}
-	b := jsontext.Head(p.Head)
+	b := jsontext.Head(p.Head, jsontext.ByMark)
 	if len(b) > utf8.UTFMax && p.Size > int64(len(p.Head)) {
 		for n := 0; n < utf8.UTFMax-1 && !utf8.Valid(b); n++ {
 			b = b[:len(b)-1]
@@ -71,7 +71,7 @@ func (*Scanner) Match(p scan.Probe) bool {
 
 // Scan implements scan.Scanner.
 func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
-	at, size, err := jsontext.Transcode(f)
+	at, size, err := jsontext.Transcode(f, jsontext.ByMark)
 	if err != nil {
 		return err
 	}
@@ -114,6 +114,7 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 // isJSON reports whether the text is JSON, which package config judges.
 func isJSON(ctx context.Context, at io.ReaderAt, size int64) (bool, error) {
 	r := jsontext.NewReader(ctx, at, size)
+	r.Keep = 0
 	for i := 0; ; i++ {
 		t, err := r.Next()
 		switch {

@@ -5,8 +5,8 @@
 // file that one of them accepts has to be seen whole: a byte order mark,
 // comments, a comma before a closing bracket, NaN and the infinities, control
 // characters inside of strings and several values one after another (JSON
-// Lines) are read; Transcode brings UTF-16 and UTF-32 to UTF-8 the way
-// Python's json.loads detects them in bytes. Duplicate keys come out as often
+// Lines) are read; Transcode brings UTF-16 and UTF-32 to UTF-8, if need be
+// by the way in which Python's json.loads detects them in bytes. Duplicate keys come out as often
 // as they are there, since parsers disagree about which one counts.
 package jsontext
 

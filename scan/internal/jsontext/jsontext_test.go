@@ -121,7 +121,7 @@ func TestTranscode(t *testing.T) {
 			"16 with mark": append(order.AppendUint16(nil, 0xfeff), b16...),
 			"32 with mark": append(order.AppendUint32(nil, 0xfeff), b32...),
 		} {
-			at, size, err := Transcode(file(string(b)))
+			at, size, err := Transcode(file(string(b)), ByZeros)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,12 +129,12 @@ func TestTranscode(t *testing.T) {
 			if _, err := at.ReadAt(got, 0); err != nil || string(got) != text {
 				t.Errorf("UTF-%s %s: %q, %v", what, name, got, err)
 			}
-			if !bytes.HasPrefix(Head(b), []byte(`{"auto_map"`)) {
-				t.Errorf("UTF-%s %s: head %q", what, name, Head(b))
+			if !bytes.HasPrefix(Head(b, ByZeros), []byte(`{"auto_map"`)) {
+				t.Errorf("UTF-%s %s: head %q", what, name, Head(b, ByZeros))
 			}
 		}
 	}
-	if _, _, err := Transcode(file("\xff\xfe" + strings.Repeat("x\x00", maxTranscode/2))); !errors.Is(err, scan.ErrLimit) {
+	if _, _, err := Transcode(file("\xff\xfe"+strings.Repeat("x\x00", maxTranscode/2)), ByMark); !errors.Is(err, scan.ErrLimit) {
 		t.Errorf("error = %v, want limit", err)
 	}
 }

@@ -22,9 +22,20 @@ type wide struct {
 	mark  int // bytes of the byte order mark
 }
 
-// detect chooses the encoding as Python's json does for bytes: by the byte
-// order mark, else by where the first characters have their zero bytes.
-func detect(b []byte) (wide, bool) {
+// Guess says how to recognise UTF-16 and UTF-32.
+type Guess uint8
+
+// The ways to recognise them.
+const (
+	// ByMark goes by the byte order mark alone.
+	ByMark Guess = iota
+	// ByZeros goes by the byte order mark, else by where the first characters
+	// have their zero bytes, as Python's json does for bytes.
+	ByZeros
+)
+
+// detect chooses the encoding.
+func detect(b []byte, g Guess) (wide, bool) {
 	le, be := binary.LittleEndian, binary.BigEndian
 	switch {
 	case bytes.HasPrefix(b, []byte("\xff\xfe\x00\x00")):
@@ -35,6 +46,7 @@ func detect(b []byte) (wide, bool) {
 		return wide{le, 2, 2}, true
 	case bytes.HasPrefix(b, []byte("\xfe\xff")):
 		return wide{be, 2, 2}, true
+	case g == ByMark:
 	case len(b) >= 4 && b[0] == 0 && b[1] != 0:
 		return wide{be, 2, 0}, true
 	case len(b) >= 4 && b[0] == 0:
@@ -53,8 +65,8 @@ func detect(b []byte) (wide, bool) {
 
 // Head returns the beginning of a text as UTF-8, to judge what it is. A
 // character that is cut off at the end is left out.
-func Head(b []byte) []byte {
-	w, ok := detect(b)
+func Head(b []byte, g Guess) []byte {
+	w, ok := detect(b, g)
 	if !ok {
 		return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	}
@@ -64,12 +76,12 @@ func Head(b []byte) []byte {
 // Transcode returns the text of f as UTF-8, f itself when it is that. A text
 // in another encoding is held in memory; scan.ErrLimit past 16 MiB of it.
 // Offsets in it are those of the decoded text.
-func Transcode(f scan.File) (io.ReaderAt, int64, error) {
+func Transcode(f scan.File, g Guess) (io.ReaderAt, int64, error) {
 	head := make([]byte, min(4, f.Size))
 	if err := read(f, head, 0); err != nil {
 		return nil, 0, err
 	}
-	w, ok := detect(head)
+	w, ok := detect(head, g)
 	if !ok {
 		return f, f.Size, nil
 	}
