@@ -8,12 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"modelwall/scan"
-	"modelwall/scan/data"
+	"modelwall/scan/all"
 	"modelwall/scan/engine"
 	"modelwall/scan/executable"
 	"modelwall/scan/scantest"
@@ -140,8 +139,7 @@ func TestCorpus(t *testing.T) {
 	if _, err := os.Stat(corpus); err != nil {
 		t.Skip("the sample corpus is not here")
 	}
-	known := slices.DeleteFunc(data.New(), func(s scan.Scanner) bool { return s.Format() == "executable" })
-	eng := engine.New(append([]scan.Scanner{executable.New()}, known...), engine.Limits{TempDir: t.TempDir()})
+	eng := engine.New(all.Scanners(), engine.Limits{TempDir: t.TempDir()})
 	n := 0
 	for _, e := range scantest.Corpus(t, corpus) {
 		b, err := os.ReadFile(e.Path)
