@@ -19,6 +19,7 @@ import (
 	"modelwall/proxy"
 	"modelwall/proxy/admin"
 	"modelwall/proxy/audit"
+	"modelwall/proxy/fetch"
 	"modelwall/proxy/gate"
 	"modelwall/proxy/mitm"
 	"modelwall/proxy/policy"
@@ -83,6 +84,10 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		return fail(err)
 	}
 	cleanup.add(up.CloseIdleConnections)
+	parts, err := fetch.OpenParts(records.Blobs().SpoolDir())
+	if err != nil {
+		return fail(err)
+	}
 	g := gate.New(gate.Options{
 		Transport: up.Transport(),
 		Content:   up.Content(),
@@ -99,6 +104,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		Logger:  log,
 		Retries: cfg.Upstream.Retries,
 		Stall:   cfg.Upstream.StallTimeout,
+		Parts:   parts,
 	})
 	cleanup.add(g.Close)
 	front := &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log}
@@ -134,7 +140,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 	tidied := make(chan struct{})
 	go func() {
 		defer close(tidied)
-		p.tidy(ctx, records)
+		p.tidy(ctx, records, parts)
 	}()
 	go func() {
 		defer close(p.ended)

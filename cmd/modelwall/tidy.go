@@ -5,22 +5,28 @@ import (
 	"errors"
 	"time"
 
+	"modelwall/proxy/fetch"
 	"modelwall/proxy/store"
 )
 
 // tidyEvery is how long the store may be over its bounds.
 const tidyEvery = time.Minute
 
+// partAge is how long an unfinished download waits for somebody to go on with
+// it. Together they take a tenth of what the cache may at most.
+const partAge = 24 * time.Hour
+
 // tidy keeps the store within its bounds until ctx ends.
-func (p *proxyInstance) tidy(ctx context.Context, s *store.Store) {
+func (p *proxyInstance) tidy(ctx context.Context, s *store.Store, parts *fetch.Parts) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
 		bounds := p.cfg.Load().Store
-		var freed, forgotten int64
-		var err error
+		var forgotten int64
+		freed, err := parts.Trim(time.Now().Add(-partAge), int64(bounds.MaxBytes/10))
 		if bounds.MaxBytes > 0 {
-			freed, err = s.Blobs().Evict(ctx, int64(bounds.MaxBytes))
+			evicted, evictErr := s.Blobs().Evict(ctx, int64(bounds.MaxBytes))
+			freed, err = freed+evicted, errors.Join(err, evictErr)
 		}
 		if bounds.Downloads > 0 {
 			var pruneErr error

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 )
@@ -64,12 +63,33 @@ func Start(ctx context.Context, src Source, opt Options) (*Object, error) {
 	o := &Object{src: src, opt: opt, done: make(chan struct{})}
 	o.size, o.max, o.grown = opt.Size, opt.MaxSize, make(chan struct{}, 1)
 	o.ctx, o.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	o.file, o.present = opt.Parts.take(&opt)
+	a, err := o.begin(ctx)
+	if err == nil && o.file == nil {
+		if o.file, err = opt.create(opt.Dir); err != nil {
+			a.close()
+		}
+	}
+	if err != nil {
+		o.giveBack(err)
+		return nil, err
+	}
+	o.run(func() { o.stream(a) })
+	o.run(o.hash)
+	if o.resumable() {
+		o.run(o.keepJournal)
+	}
+	return o, nil
+}
+
+// begin opens the upstream at the first byte that is missing.
+func (o *Object) begin(ctx context.Context) (*attempt, error) {
 	// The body lives as long as the context it was opened with, hence o.ctx.
 	release := context.AfterFunc(ctx, func() { o.cancel(context.Cause(ctx)) })
-	a, err := newRetrier(&o.opt).open(o.ctx, o.open, 0, -1)
+	// The last byte is asked for again if there is nothing else to ask for.
+	a, err := newRetrier(&o.opt).open(o.ctx, o.open, max(0, min(o.front(), o.size-1)), -1)
 	if err != nil {
 		release()
-		o.cancel(nil)
 		return nil, err
 	}
 	if !release() {
@@ -78,17 +98,20 @@ func Start(ctx context.Context, src Source, opt Options) (*Object, error) {
 	if err == nil {
 		err = o.adopt(a)
 	}
-	if err == nil {
-		o.file, err = opt.create(opt.Dir)
-	}
 	if err != nil {
 		a.close()
-		o.cancel(nil)
-		return nil, err
 	}
-	o.run(func() { o.stream(a) })
-	o.run(o.hash)
-	return o, nil
+	return a, err
+}
+
+// giveBack ends an object that could not begin, because of err.
+func (o *Object) giveBack(err error) {
+	o.err = err
+	o.cancel(err)
+	if o.file != nil {
+		_ = o.file.Close() // nothing was written to it
+		_ = o.leave()      // what stays is found at the next start
+	}
 }
 
 // run starts f, which Close waits for. A panic in it, which can come from the
@@ -112,7 +135,7 @@ func (o *Object) open(ctx context.Context, off, n int64) (*Response, error) {
 
 // adopt learns from the first answer what the object is.
 func (o *Object) adopt(a *attempt) error {
-	if a.Off != 0 {
+	if a.Off < 0 || a.Off > o.present.front() {
 		return fmt.Errorf("%w: the first answer starts at byte %d", ErrProtocol, a.Off)
 	}
 	if a.Size >= 0 {
@@ -122,10 +145,16 @@ func (o *Object) adopt(a *attempt) error {
 		o.size = a.Size
 	}
 	o.header, o.etag = a.Header, a.ETag
-	o.ranges.refused = a.Header.Get("Accept-Ranges") == "none"
+	accepts := a.Header.Get("Accept-Ranges")
+	o.ranges.refused = accepts == "none"
+	o.segments.offered = a.Status == http.StatusPartialContent || accepts == "bytes"
 	o.segments.limit, o.segments.streams = math.MaxInt64, true
-	if o.parallel() && o.size-o.opt.Eager >= 2*minSegment {
-		o.segments.limit = o.opt.Eager
+	if o.parallel() {
+		front := o.present.front() // of a part
+		eager := max(o.opt.Eager, front+o.segmentSize(front))
+		if o.size-eager >= 2*minSegment {
+			o.segments.limit = eager
+		}
 	}
 	return nil
 }
@@ -172,7 +201,8 @@ func (o *Object) Wait(ctx context.Context) (Digest, error) {
 }
 
 // Path returns the spool's path. The file is whole once Wait has succeeded and
-// gone after Close, unless Detach was called.
+// gone after Close, unless Detach was called. One that never became whole may
+// stay as a part, see Options.Parts.
 func (o *Object) Path() string { return o.file.Name() }
 
 // Detach flushes the verified content to the disk and hands the file at Path
@@ -201,8 +231,8 @@ func (o *Object) Detach() (path string, err error) {
 }
 
 // Close ends the fetch and every read with ErrClosed, waits for what the
-// Object started, and removes the spool unless it is detached. It may be
-// called more than once, and concurrently.
+// Object started, and removes the spool unless it is detached or left as a
+// part (see Options.Parts). It may be called more than once, and concurrently.
 func (o *Object) Close() error {
 	o.closing.Do(func() {
 		o.fail(ErrClosed)
@@ -211,8 +241,10 @@ func (o *Object) Close() error {
 		o.mu.Lock()
 		detached := o.detached
 		o.mu.Unlock()
-		if !detached {
-			o.closeErr = errors.Join(o.closeErr, os.Remove(o.Path()))
+		if detached {
+			o.closeErr = errors.Join(o.closeErr, removeJournal(o.Path()))
+		} else {
+			o.closeErr = errors.Join(o.closeErr, o.leave())
 		}
 	})
 	return o.closeErr

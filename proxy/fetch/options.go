@@ -17,6 +17,10 @@ type Options struct {
 	// Dir is the folder of the spool file; default os.TempDir(). The file can
 	// be adopted by a rename within that file system, see Detach.
 	Dir string
+	// Parts, if not nil, has what is left of earlier fetches in Dir. An object
+	// of known SHA256 and Size, 8 MiB at least, goes on where the last one
+	// ended, and leaves a part in its turn when it is closed too early.
+	Parts *Parts
 	// MaxSize bounds an object whose length neither Size nor the upstream
 	// states, in bytes; 0 for no bound. A known length is not bounded here.
 	MaxSize int64

@@ -23,6 +23,7 @@ const (
 //	spool      |############|- - - - |#####|- - -|######|- - - - - - |
 //	               stream >            claim ^      claim ^
 type segments struct {
+	offered bool   // the upstream says that it serves ranges
 	limit   int64  // where the stream stops; segments lie behind it
 	wide    bool   // the other workers have been started
 	streams bool   // the stream is still under way to limit
@@ -32,7 +33,7 @@ type segments struct {
 // parallel reports whether the object can be fetched in segments. Call with mu
 // held.
 func (o *Object) parallel() bool {
-	return o.opt.Parallel > 1 && o.size >= 0 && !o.ranges.refused
+	return o.opt.Parallel > 1 && o.size >= 0 && o.segments.offered && !o.ranges.refused
 }
 
 // Widen fetches what is left with Options.Parallel requests at a time, if it is

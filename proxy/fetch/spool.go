@@ -23,8 +23,7 @@ type file interface {
 }
 
 // SpoolPattern matches the names of spool files in Options.Dir. A process that
-// was killed leaves them behind: whoever owns the folder alone removes them at
-// its start.
+// was killed leaves them behind; see OpenParts.
 const SpoolPattern = "fetch-*.part"
 
 // createSpool makes a spool file in dir (os.TempDir() when empty), readable by
@@ -34,13 +33,21 @@ func createSpool(dir string) (file, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
+	return openFile(dir, strings.Replace(SpoolPattern, "*", rand.Text(), 1), os.O_CREATE|os.O_EXCL)
+}
+
+// openSpool opens a spool file that is there.
+func openSpool(path string) (file, error) {
+	return openFile(filepath.Dir(path), filepath.Base(path), 0)
+}
+
+func openFile(dir, name string, flag int) (file, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, spoolError(dir, err)
 	}
 	defer func() { _ = root.Close() }() // the file stays open
-	name := strings.Replace(SpoolPattern, "*", rand.Text(), 1)
-	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := root.OpenFile(name, os.O_RDWR|flag, 0o600)
 	if err != nil {
 		return nil, spoolError(dir, err)
 	}

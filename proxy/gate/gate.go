@@ -29,7 +29,8 @@
 // announced one. When it is not known in advance, nothing flows before proven.
 //
 // A job outlives the client that started it while others wait, and stops a
-// while after the last one has left.
+// while after the last one has left. What it has fetched by then stays for the
+// next one, in this process or a later one (see fetch.Parts).
 package gate
 
 import (
@@ -43,6 +44,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"modelwall/proxy/audit"
+	"modelwall/proxy/fetch"
 	"modelwall/proxy/policy"
 	"modelwall/proxy/store"
 	"modelwall/scan"
@@ -112,6 +114,9 @@ type Options struct {
 	// Parallel is how many requests bring a large file side by side once it is
 	// judged; default 8.
 	Parallel int
+	// Parts, if not nil, lets a job go on where an earlier one was stopped. It
+	// is of the folder Blobs.SpoolDir.
+	Parts *fetch.Parts
 	// MaxWhole bounds, in bytes, what is inspected whole before its first byte
 	// leaves (git packs, pages), and a file whose length nobody announces.
 	// More is fetch.ErrTooLarge. Default 16 GiB.

@@ -137,6 +137,7 @@ func (j *job) work() error {
 		StallTimeout: g.Stall,
 		MaxSize:      g.MaxWhole,
 		Parallel:     g.Parallel,
+		Parts:        g.Parts,
 		Slots:        g.slots,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -20,12 +21,14 @@ type spool struct {
 
 const spoolLock = "lock"
 
-// openSpool removes the spools of dead processes and makes a new one. The
-// caller holds the opening lock.
+// journalSuffix ends the name of a file that describes the one of the same
+// name without it: unfinished content that a later process can go on with.
+const journalSuffix = ".journal"
+
+// openSpool makes a new spool, and moves there what dead processes have left
+// to go on with; the rest of theirs is removed. The caller holds the opening
+// lock.
 func openSpool(root *os.Root, dir string) (*spool, error) {
-	if err := sweepSpools(root); err != nil {
-		return nil, err
-	}
 	id := fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()[:10])
 	s := &spool{root: root, name: spoolFolder + "/" + id, path: filepath.Join(dir, spoolFolder, id)}
 	if err := root.Mkdir(s.name, 0o700); err != nil {
@@ -39,35 +42,81 @@ func openSpool(root *os.Root, dir string) (*spool, error) {
 	if err == nil && !locked {
 		err = errors.New("the lock of a new spool is taken")
 	}
+	if err == nil {
+		err = s.inherit()
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func sweepSpools(root *os.Root) error {
-	d, err := root.Open(spoolFolder)
+// inherit takes over the spools of dead processes.
+func (s *spool) inherit() error {
+	names, err := folder(s.root, spoolFolder)
 	if err != nil {
-		return err
-	}
-	names, err := d.Readdirnames(-1)
-	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
 	for _, name := range names {
 		name = spoolFolder + "/" + name
-		alive, err := spoolAlive(root, name)
+		if name == s.name {
+			continue
+		}
+		alive, err := spoolAlive(s.root, name)
 		if err != nil {
 			return err
 		}
 		if alive {
 			continue
 		}
-		if err := root.RemoveAll(name); err != nil && !errors.Is(err, os.ErrPermission) {
+		if err := s.inheritFrom(name); err != nil && !errors.Is(err, os.ErrPermission) {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *spool) inheritFrom(dead string) error {
+	left, err := resumable(s.root, dead)
+	if err != nil {
+		return err
+	}
+	for _, file := range left {
+		if err := s.root.Rename(dead+"/"+file, s.name+"/"+file); err != nil {
+			return err
+		}
+	}
+	return s.root.RemoveAll(dead)
+}
+
+// resumable returns the files of a spool that somebody can go on with, and
+// their journals.
+func resumable(root *os.Root, spool string) ([]string, error) {
+	names, err := folder(root, spool)
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, name := range names {
+		if slices.Contains(names, name+journalSuffix) {
+			left = append(left, name, name+journalSuffix)
+		}
+	}
+	return left, nil
+}
+
+// folder returns the names in a folder; none if it is not one.
+func folder(root *os.Root, name string) ([]string, error) {
+	info, err := root.Stat(name)
+	if err != nil || !info.IsDir() {
+		return nil, err
+	}
+	d, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	names, err := d.Readdirnames(-1)
+	return names, errors.Join(err, d.Close())
 }
 
 // spoolAlive reports whether some process holds the spool's lock.
@@ -80,12 +129,24 @@ func spoolAlive(root *os.Root, name string) (bool, error) {
 	return !locked, errors.Join(err, f.Close())
 }
 
+// close ends the spool. What a later process can go on with stays.
 func (s *spool) close() error {
-	var err error
+	var errs []error
 	if s.lock != nil {
-		err = s.lock.Close()
+		errs = append(errs, s.lock.Close())
 	}
-	return errors.Join(err, s.root.RemoveAll(s.name))
+	left, err := resumable(s.root, s.name)
+	if err != nil || len(left) == 0 {
+		return errors.Join(append(errs, s.root.RemoveAll(s.name))...)
+	}
+	names, err := folder(s.root, s.name)
+	errs = append(errs, err)
+	for _, name := range names {
+		if !slices.Contains(left, name) {
+			errs = append(errs, s.root.RemoveAll(s.name+"/"+name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // How long Open waits for another process to finish its own Open.

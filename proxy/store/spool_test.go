@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,5 +44,52 @@ func TestOpeningWaits(t *testing.T) {
 	})
 	if _, err := os.Stat(filepath.Join(dir, lockFile)); err != nil {
 		t.Error(err)
+	}
+}
+
+// Unfinished content with a journal goes from process to process, whether they
+// were closed or killed.
+func TestSpoolIsInherited(t *testing.T) {
+	dir := t.TempDir()
+	put := func(spool string, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(spool, name), []byte(name), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	killed := filepath.Join(dir, spoolFolder, "1-KILLED")
+	if err := os.MkdirAll(killed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(killed, "lock", "a.part", "a.part.journal", "b.part", "c.part.journal")
+	for _, more := range []string{"d.part", "e.part", "f.part"} {
+		s, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(s.Blobs().SpoolDir(), more)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	found, err := filepath.Glob(filepath.Join(dir, spoolFolder, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := s.Blobs().SpoolDir()
+	want := []string{filepath.Join(at, "a.part"), filepath.Join(at, "a.part.journal"), filepath.Join(at, "lock")}
+	if !slices.Equal(found, want) {
+		t.Errorf("files %q, want %q", found, want)
+	}
+	spools, err := os.ReadDir(filepath.Join(dir, spoolFolder))
+	if err != nil || len(spools) != 1 {
+		t.Errorf("spools %v, %v", spools, err)
 	}
 }

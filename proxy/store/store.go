@@ -10,10 +10,15 @@
 //
 // A file gets its name in blobs or quarantine by a rename, after it is whole,
 // verified and on the disk (fsync), and is opened only if a row says that it is
-// there and how long it is. A crash at any time leaves files in a spool, which
-// the next start removes, or a file without a row, which the next of the same
-// name replaces; never a part of a file under the name of the whole. That content lies here does not mean it may be sent: the
-// verdict, the policy and the releases decide that on every request.
+// there and how long it is. A crash at any time leaves files in a spool, or a
+// file without a row, which the next of the same name replaces; never a part
+// of a file under the name of the whole. That content lies here does not mean
+// it may be sent: the verdict, the policy and the releases decide that on every
+// request.
+//
+// A file in a spool that has a journal beside it (the same name and ".journal")
+// outlives its process: the next one that opens the directory finds both in its
+// own spool. All else of a dead process is removed then.
 //
 // Records are in SQLite in write-ahead-log mode (one writer and many readers
 // at the same time, https://www.sqlite.org/wal.html) with synchronous=FULL: a
@@ -58,8 +63,8 @@ type Store struct {
 
 // Open opens the data directory dir, and makes what is missing of it: folders
 // with mode 0700, files with 0600. What dead processes left in their spools is
-// removed. An error names the path and the way out; see the Err variables for
-// its classes. The caller closes the store.
+// taken over or removed. An error names the path and the way out; see the Err
+// variables for its classes. The caller closes the store.
 func Open(dir string) (_ *Store, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -100,7 +105,8 @@ func Open(dir string) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close closes the store and removes its spool. Readers of blobs that are
+// Close closes the store and removes its spool, but for what a later process
+// can go on with. Readers of blobs that are
 // still open stay usable. Every call returns what the first one did.
 func (s *Store) Close() error {
 	s.closing.Do(func() { s.closeErr = s.close() })
