@@ -93,11 +93,14 @@ type Upstream struct {
 	Retries int `mapstructure:"retries" reload:"restart"`
 }
 
-// Mirror is how clients with HF_ENDPOINT meet us, on the address of Listen.
+// Mirror is how clients with HF_ENDPOINT meet us, on the address of Listen, and
+// what all clients get while there is no Hub.
 type Mirror struct {
 	// URL is the address that clients use, without a slash at its end; "" is
 	// the one that each request names.
 	URL string `mapstructure:"url" reload:"restart"`
+	// Offline is when the Hub's recorded answers are used in its place.
+	Offline Offline `mapstructure:"offline" reload:"live"`
 }
 
 // Gate is what a client sees while the verdict is open.
@@ -159,10 +162,13 @@ type Store struct {
 	Downloads time.Duration `mapstructure:"downloads" reload:"live"`
 }
 
-// Cache sizes what is kept in memory, in entries.
+// Cache bounds what is kept in memory.
 type Cache struct {
 	Verdicts int `mapstructure:"verdicts" reload:"restart"`
 	Leaves   int `mapstructure:"leaves" reload:"restart"` // leaf certificates
+	// Metadata is how long what the Hub said about files is good, for the
+	// caller that it said it to; 0 asks it every time.
+	Metadata time.Duration `mapstructure:"metadata" reload:"live"`
 }
 
 // Path is the file that the configuration was read from, "" for none.

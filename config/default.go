@@ -26,6 +26,7 @@ func Default() *Config {
 		Intercept:  []string{"huggingface.co", "hf.co"},
 		OtherHosts: Tunnel,
 		Ports:      []int{443, 80},
+		Mirror:     Mirror{Offline: Never},
 		Gate:       Gate{Hold: 8 * time.Second},
 		Policy: Policy{
 			Malicious:    Block,
@@ -51,7 +52,7 @@ func Default() *Config {
 		},
 		Log:   Log{Level: slog.LevelInfo, Format: Text},
 		Store: Store{MaxBytes: 200 << 30, Downloads: 90 * 24 * time.Hour},
-		Cache: Cache{Verdicts: 100_000, Leaves: 256},
+		Cache: Cache{Verdicts: 100_000, Leaves: 256, Metadata: 30 * time.Second},
 	}
 }
 

@@ -64,6 +64,8 @@ func expected(t reflect.Type) string {
 		return "a size such as 64GiB"
 	case reflect.TypeFor[ProxyURL]():
 		return "the URL of a proxy"
+	case reflect.TypeFor[Offline]():
+		return "true, false or auto"
 	case reflect.TypeFor[slog.Level]():
 		return "one of debug, info, warn, error"
 	case reflect.TypeFor[[]string]():

@@ -161,6 +161,8 @@ func fits(t reflect.Type, n *yaml.Node) bool {
 		return n.ShortTag() == "!!int" && n.Decode(&i) == nil
 	case "true or false":
 		return n.ShortTag() == "!!bool"
+	case "true, false or auto":
+		return n.ShortTag() == "!!bool" || n.ShortTag() == "!!str"
 	case "a size such as 64GiB":
 		var i int64
 		return n.ShortTag() == "!!str" || n.ShortTag() == "!!int" && n.Decode(&i) == nil && i >= 0

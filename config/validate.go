@@ -104,6 +104,12 @@ func (l *loader) hosts() {
 	if !slices.Contains([]OtherHosts{Tunnel, Deny}, c.OtherHosts) {
 		l.report("other_hosts", "%q: expected one of tunnel, deny", c.OtherHosts)
 	}
+	if !slices.Contains([]Offline{Never, Unreachable, Always}, c.Mirror.Offline) {
+		l.report("mirror.offline", "%q: expected one of false, auto, true", c.Mirror.Offline)
+	}
+	if m := c.Cache.Metadata; m < 0 || m > time.Hour {
+		l.report("cache.metadata", "%v: expected 0s to 1h", m)
+	}
 	if len(c.Ports) == 0 {
 		l.report("ports", "an empty list would refuse every request")
 	}

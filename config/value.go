@@ -33,6 +33,16 @@ const (
 	Deny   OtherHosts = "deny"
 )
 
+// Offline is when the mirror answers without the Hub.
+type Offline string
+
+// The rules for being offline.
+const (
+	Never       Offline = "false"
+	Unreachable Offline = "auto" // while the Hub does not answer
+	Always      Offline = "true"
+)
+
 // LogFormat is the form of a log line.
 type LogFormat string
 
@@ -199,6 +209,9 @@ func level(s string) (slog.Level, error) {
 func convert(from, to reflect.Value) (any, error) {
 	value := from.Interface()
 	text, isText := value.(string)
+	if b, isBool := value.(bool); isBool && to.Type() == reflect.TypeFor[Offline]() {
+		return Offline(strconv.FormatBool(b)), nil // YAML has a type of its own for two of the three
+	}
 	if !isText {
 		return value, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"modelwall/proxy/fetch"
 	"modelwall/proxy/gate"
 	"modelwall/proxy/hub"
+	"modelwall/proxy/metadata"
 	"modelwall/proxy/store"
 	"modelwall/proxy/upstream"
 	"modelwall/scan"
@@ -51,6 +52,7 @@ var faults = []fault{
 	{upstream.ErrForbidden, http.StatusForbidden, "ModelwallHostDenied", "Modelwall does not connect to this address", true},
 	{upstream.ErrParent, http.StatusBadGateway, "ModelwallParentProxy", "The parent proxy (upstream.proxy) does not let Modelwall through", false},
 	{errXet, http.StatusForbidden, "ModelwallXetRefused", hub.XetRefusal, false},
+	{metadata.ErrOffline, http.StatusGatewayTimeout, "ModelwallOffline", "Modelwall does not ask " + hub.Origin + " (mirror.offline), and this is not in its cache", false},
 	{errNotCovered, http.StatusForbidden, "ModelwallNotCovered", "Modelwall refuses what it can not inspect", true},
 	{fetch.ErrTooLarge, http.StatusForbidden, "ModelwallTooLarge", "Modelwall refuses what is too large to be held back until it is inspected", true},
 	{gate.ErrRedirect, http.StatusBadGateway, "ModelwallRedirect", "Modelwall does not follow the Hub there", true},

@@ -21,6 +21,7 @@ import (
 	"modelwall/proxy/audit"
 	"modelwall/proxy/fetch"
 	"modelwall/proxy/gate"
+	"modelwall/proxy/metadata"
 	"modelwall/proxy/mitm"
 	"modelwall/proxy/policy"
 	"modelwall/proxy/store"
@@ -84,13 +85,26 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		return fail(err)
 	}
 	cleanup.add(up.CloseIdleConnections)
+	key, err := records.Secret(ctx, "metadata")
+	if err != nil {
+		return fail(err)
+	}
+	answers := metadata.New(metadata.Options{
+		Transport: up.Transport(),
+		TTL:       func() time.Duration { return p.cfg.Load().Cache.Metadata },
+		Key:       key,
+		Mode:      func() metadata.Mode { return offline(p.cfg.Load().Mirror.Offline) },
+		Records:   records,
+		Logger:    log,
+	})
+	cleanup.add(answers.Close)
 	parts, err := fetch.OpenParts(records.Blobs().SpoolDir())
 	if err != nil {
 		return fail(err)
 	}
 	g := gate.New(gate.Options{
-		Transport: up.Transport(),
-		Content:   up.Content(),
+		Transport: answers,
+		Content:   answers.Content(up.Content()),
 		Inspector: newEngine(cfg),
 		Blobs:     records.Blobs(),
 		Verdicts:  store.Cached(records, cfg.Cache.Verdicts),
@@ -107,7 +121,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		Parts:   parts,
 	})
 	cleanup.add(g.Close)
-	front := &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log}
+	front := &proxy.Front{Gate: g, Transport: answers, Logger: log}
 	server := proxy.New(proxy.Options{
 		Certifier:        p.ca,
 		Dialer:           up,
@@ -255,6 +269,17 @@ func rules(c config.Policy) policy.Rules {
 		AllowRepos:   c.AllowRepos,
 		DenyRepos:    c.DenyRepos,
 		Monitor:      c.Monitor,
+	}
+}
+
+func offline(o config.Offline) metadata.Mode {
+	switch o {
+	case config.Always:
+		return metadata.Offline
+	case config.Unreachable:
+		return metadata.Auto
+	default:
+		return metadata.Online
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"modelwall/proxy/fetch"
+	"modelwall/proxy/metadata"
 	"modelwall/proxy/store"
 )
 
@@ -31,6 +32,9 @@ func (p *proxyInstance) tidy(ctx context.Context, s *store.Store, parts *fetch.P
 		if bounds.Downloads > 0 {
 			var pruneErr error
 			forgotten, pruneErr = s.PruneDownloads(ctx, time.Now().Add(-bounds.Downloads))
+			err = errors.Join(err, pruneErr)
+		}
+		if _, pruneErr := s.PruneAnswers(ctx, time.Now().Add(-metadata.MaxAge)); pruneErr != nil {
 			err = errors.Join(err, pruneErr)
 		}
 		if freed > 0 || forgotten > 0 {

@@ -170,6 +170,10 @@ func (j *job) work() error {
 	}
 
 	if j.digest, err = object.Wait(j.ctx); err != nil {
+		if s.stored && errors.Is(err, fetch.ErrMismatch) {
+			// The next caller gets it from the Hub.
+			err = errors.Join(err, g.Blobs.Remove(j.ctx, s.sha256))
+		}
 		return err
 	}
 	return j.keep(took)
@@ -244,7 +248,7 @@ func (j *job) fetched() int64 {
 	default:
 		return 0
 	}
-	if j.object == nil {
+	if j.object == nil || j.subject.stored {
 		return 0
 	}
 	return j.object.Stats().Received

@@ -30,6 +30,7 @@ type subject struct {
 	gitSHA1 string      // of a small file, else ""
 	size    int64       // -1 when only the content's host knows
 	source  fetch.Source
+	stored  bool   // source is our own store
 	repo    string // where the Hub has the file, after its redirects; as in an audit record
 	key     string // equal for requests that ask for the same content
 }

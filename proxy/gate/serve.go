@@ -118,6 +118,7 @@ func (g *Gate) serveKnown(t *transfer, r *http.Request, s *subject) (done bool, 
 		return true, err
 	}
 	if !ok {
+		g.again(s)
 		return false, nil
 	}
 	d, err := g.decide(r.Context(), s.sha256, v.Report)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"modelwall/proxy/audit"
 	"modelwall/proxy/store"
+	"modelwall/scan"
 )
 
 // damaged is a store whose disk returns something else than what was written.
@@ -98,6 +100,61 @@ func TestCachedContentThatHasChanged(t *testing.T) {
 					t.Errorf("byte %d of %d, round %d: %d, %d bytes, %v, record %+v", at, size, round, status, len(body), err, r)
 				}
 			}
+		}
+	}
+}
+
+// versioned is an inspector of a version that the test sets.
+type versioned struct {
+	inspectFunc
+	version *string
+}
+
+func (v versioned) Fingerprint() string { return *v.version }
+
+// A new inspector judges what is stored; the upstream is not asked for it
+// again. What the disk has changed meanwhile is.
+func TestStoredContentIsJudgedAgain(t *testing.T) {
+	content := strings.Repeat("\x00", 5<<20)
+	version, verdict, sent := "1", scan.Clean, 0
+	disk := rotten{-1}
+	w := newWild(t, func(rw http.ResponseWriter, r *http.Request) {
+		lfs(rw, sum(content), len(content))
+		if r.Method == http.MethodGet {
+			sent++
+			io.WriteString(rw, content)
+		}
+	}, func(o *Options) {
+		o.Blobs = damaged{o.Blobs.(*store.Blobs), &disk, int64(len(content))}
+		o.Inspector = versioned{func(context.Context, scan.File) (scan.Report, error) {
+			return scan.Report{Verdict: verdict}, nil
+		}, &version}
+	})
+	w.server.Client().Transport.(*http.Transport).DisableKeepAlives = true
+	for _, step := range []struct {
+		version string
+		verdict scan.Verdict
+		at      int64 // where the disk has changed
+		status  int
+		broken  bool
+		sent    int
+	}{
+		{"1", scan.Clean, -1, 200, false, 1},
+		{"2", scan.Clean, -1, 200, false, 1},
+		{"3", scan.Clean, 9, 200, true, 1},
+		{"3", scan.Clean, -1, 200, false, 2},
+		{"4", scan.Malicious, -1, http.StatusTeapot, false, 2},
+		{"4", scan.Malicious, -1, http.StatusTeapot, false, 2},
+	} {
+		version, verdict, disk.at = step.version, step.verdict, step.at
+		status, body, err := w.get(fileURL)
+		r := w.record()
+		w.gate.wg.Wait() // what is found out after the answer is stored
+		if !step.broken && status != step.status || (err != nil) != step.broken || !step.broken && status == 200 && body != content || sent != step.sent {
+			t.Errorf("version %s: %d, %d bytes, %v, sent %d times; record %+v", step.version, status, len(body), err, sent, r)
+		}
+		if r.BytesFetched > 0 && step.version != "1" && step.sent == 1 {
+			t.Errorf("version %s: %d bytes are said to be fetched", step.version, r.BytesFetched)
 		}
 	}
 }
