@@ -1,4 +1,9 @@
 // Package all is the one list of the scanners that Modelwall runs.
+//
+// What people are told about them, the table of formats in the README, is
+// generated from Formats.
+//
+//go:generate go test -run ^TestREADME$ -update .
 package all
 
 import (

@@ -101,6 +101,8 @@ func cases() []struct {
 		{"not json", []byte(`{"a": [1, 2}`), []string{"text"}, scan.Clean, ""},
 		{"png", []byte("\x89PNG\r\n\x1a\n\x00\x00"), []string{"image"}, scan.Clean, ""},
 		{"wav", []byte("RIFF\x00\x00\x00\x00WAVE"), []string{"audio"}, scan.Clean, ""},
+		{"mp4", []byte("\x00\x00\x00\x18ftypmp42"), []string{"video"}, scan.Clean, ""},
+		{"pdf", []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), []string{"document"}, scan.Clean, ""},
 		{"parquet", []byte("PAR1\x15\x00PAR1"), []string{"table"}, scan.Clean, ""},
 		{"tensor", random, []string{"data"}, scan.Clean, ""},
 		{"zeros", make([]byte, 100_000), []string{"data"}, scan.Clean, ""},

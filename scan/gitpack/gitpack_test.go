@@ -156,6 +156,18 @@ func TestScan(t *testing.T) {
 	}
 }
 
+func TestAcceptance(t *testing.T) {
+	p, _ := sample()
+	bad := &pack{}
+	bad.object(blob, []byte("first version"))
+	bad.ref(id{1}, insert(13, "of an object that only the receiver has"))
+	scantest.Run(t, New(), []scantest.Sample{
+		{Name: "pack", Data: p.bytes()},
+		{Name: "side-band", Data: wire(p.bytes(), 1000)},
+		{Name: "thin pack", Data: bad.bytes(), Err: scan.ErrLimit},
+	})
+}
+
 func TestNames(t *testing.T) {
 	content := []byte("weights")
 	name := identify(blob, content)

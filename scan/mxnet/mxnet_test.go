@@ -19,6 +19,17 @@ func symbol(nodes, attrs string) []byte {
 	return fmt.Appendf(nil, `{"nodes": [{"op": "null", "name": "data", "inputs": []}, %s], "arg_nodes": [0], "heads": [[1, 0, 0]], "attrs": {%s}}`, nodes, attrs)
 }
 
+func by(t *testing.T, format string) scan.Scanner {
+	t.Helper()
+	for _, s := range mxnet.New() {
+		if s.Format() == format {
+			return s
+		}
+	}
+	t.Fatalf("no scanner of %s", format)
+	return nil
+}
+
 const conv = `{"op": "Convolution", "name": "c", "attrs": {"kernel": "(3, 3)", "op": "x"}, "inputs": [[0, 0, 0]]}`
 
 func custom(attrs string) string {
@@ -28,7 +39,7 @@ func custom(attrs string) string {
 func TestSymbol(t *testing.T) {
 	const low, suspicious = scan.Low, scan.SeveritySuspicious
 	payload := base64.StdEncoding.EncodeToString([]byte("# __import__('os').system('id')"))
-	scantest.Run(t, mxnet.New()[0], []scantest.Sample{
+	scantest.Run(t, by(t, "mxnet"), []scantest.Sample{
 		{Name: "plain", Data: symbol(conv, `"mxnet_version": ["int", 10700], "metadata": "benign metadata"`)},
 		{Name: "custom", Data: symbol(custom(`"op_type": "softmax"`), ""), Worst: low},
 		{Name: "library", Data: symbol(custom(`"library": "../../tmp/libevil.so"`), ""), Worst: suspicious},
@@ -48,7 +59,7 @@ func TestSymbol(t *testing.T) {
 }
 
 func TestParameters(t *testing.T) {
-	s := mxnet.New()[1]
+	s := by(t, "mxnet-params")
 	le := binary.LittleEndian
 	data := le.AppendUint64(le.AppendUint64(le.AppendUint64(nil, 0x112), 0), 1)
 	if !s.Match(scantest.Probe("x", data)) || s.Match(scantest.Probe("x", data[1:])) || s.Match(scantest.Probe("x", data[:20])) {
