@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"modelwall": main,
 		"modelwall-fake": func() {
-			root := newRootCmd(parts{startProxy: startFake, trust: fakeTrust{}, newEngine: markEngine})
+			root := newRootCmd(parts{startProxy: startFake, trust: fakeTrust{}, newEngine: markEngine, now: func() time.Time { return time.Time{} }})
 			os.Exit(execute(context.Background(), root, os.Stderr))
 		},
 		"child":        child,

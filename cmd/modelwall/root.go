@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,14 @@ type parts struct {
 	startProxy func(ctx context.Context, cfg *config.Config, logTo io.Writer) (privateProxy, error)
 	trust      trustStore
 	newEngine  func(cfg *config.Config) *engine.Engine
+	now        func() time.Time // nil is time.Now
+}
+
+func (p parts) clock() time.Time {
+	if p.now == nil {
+		return time.Now()
+	}
+	return p.now()
 }
 
 func newRootCmd(p parts) *cobra.Command {
@@ -36,7 +45,7 @@ be used, and stops what would execute code when it is loaded.
 
   modelwall run -- CMD...    one command behind a private firewall
   modelwall serve            a firewall for a machine or a team
-  modelwall scan PATH...     files that are already there`,
+  modelwall scan PATH...     files that are already there, repositories of the Hub`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -50,6 +59,7 @@ be used, and stops what would execute code when it is loaded.
 		newServeCmd(),
 		newRunCmd(p),
 		newScanCmd(p),
+		newFormatsCmd(),
 		newEnvCmd(),
 		newCACmd(p),
 		newQuarantineCmd(),

@@ -1,35 +1,43 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
-	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"modelwall/config"
 	"modelwall/scan"
-	"modelwall/scan/engine"
 )
 
 func newScanCmd(p parts) *cobra.Command {
-	format := newChoice("text", "json")
+	format := newChoice("text", "json", "sarif", "cyclonedx")
 	failOn := newChoice("suspicious", "malicious", "low", "info")
-	var explain bool
+	var explain, hash bool
+	var maxDownload config.Size
 	cmd := &cobra.Command{
-		Use:   "scan [flags] PATH...",
-		Short: "Inspect files",
-		Long: `Inspect files, folders with everything below them, and stdin ("-"), by content.
-Nothing is loaded or executed, whatever the names say.
+		Use:   "scan [flags] PATH|hf://NAME...",
+		Short: "Inspect files, folders and repositories of the Hub",
+		Long: `Inspect files, folders with everything below them, stdin ("-"), and repositories
+of the Hub where they are, by content. Nothing is loaded or executed, whatever
+the names say.
+
+  modelwall scan models/ suspicious.7z
+  modelwall scan hf://org/name                     the branch main
+  modelwall scan hf://org/name@v1.0/model.bin      a revision, a file or folder
+  modelwall scan hf://datasets/org/name            hf://spaces/… likewise
+
+Only what can carry code is read: of 100 GB of tensors some megabytes. Of the
+Hub's own variables HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH and HF_HOME are
+honoured; the token goes to the endpoint and nowhere else. A parent proxy is
+set by upstream.proxy (MODELWALL_UPSTREAM_PROXY).
 
 A symbolic link below a folder is followed if it stays inside the folder;
 otherwise it counts as something that could not be examined, as do unreadable
-and damaged files and formats that are not known.
+and damaged files, formats that are not known, and Git LFS pointers, whose
+content is elsewhere. A shard that is named but not there is told.
 
 Exit code: 1 if anything at or above --fail-on was found, else 2 if something
 could not be examined or the command line is wrong, else 0.`,
@@ -46,65 +54,107 @@ could not be examined or the command line is wrong, else 0.`,
 			if err != nil {
 				return err
 			}
-			t := targets{stdin: cmd.InOrStdin()}
+			started := p.clock()
+			t := targets{
+				stdin: cmd.InOrStdin(),
+				hub:   func() (*repositories, error) { return openRepositories(cfg, int64(maxDownload)) },
+			}
 			defer t.close()
 			if err := t.add(cmd.Context(), args); err != nil {
+				if cmd.Context().Err() != nil {
+					return cmd.Context().Err()
+				}
 				return &exitError{exitUsage, err}
 			}
-			e := p.newEngine(cfg)
-			if explain {
-				e = e.With(withExplanations)
+			in := inspection{engine: p.newEngine(cfg), hash: format.value == "json" || format.value == "cyclonedx"}
+			if cmd.Flags().Changed("hash") {
+				in.hash = hash
 			}
-			results := inspectAll(cmd.Context(), e, t.list)
+			if explain {
+				in.engine = in.engine.With(withExplanations)
+			}
+			if isTerminal(cmd.ErrOrStderr()) {
+				in.progress = newProgress(cmd.ErrOrStderr(), len(t.list))
+			}
+			r := scanReport{Version: 1, Files: in.all(cmd.Context(), t.list)}
+			r.took = p.clock().Sub(started)
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
-			if format.value == "json" {
-				err = writeJSON(cmd.OutOrStdout(), scanReport{Version: 1, Files: results})
-			} else {
-				err = printScan(cmd.OutOrStdout(), results)
-			}
-			if err != nil {
+			if err := r.write(cmd.OutOrStdout(), format.value); err != nil {
 				return &exitError{exitUsage, fmt.Errorf("the report could not be written: %w", err)}
 			}
-			return scanExit(results, threshold)
+			return scanExit(r.Files, threshold)
 		},
 	}
 	format.addTo(cmd, "format", "form of the report")
 	failOn.addTo(cmd, "fail-on", "the weakest finding that makes the exit code 1")
 	cmd.Flags().BoolVar(&explain, "explain", false, "print step by step what loading each pickle would do")
+	cmd.Flags().BoolVar(&hash, "hash", false, "read local files whole for their sha256 (default for json and cyclonedx)")
+	cmd.Flags().Var(&sizeFlag{&maxDownload}, "max-download", "how much may be read of repositories, 0 for no bound; what does not fit is undetermined")
 	return cmd
 }
 
-// scanReport is what `scan --format json` prints. It is a contract: fields are
-// only ever added, lists are never null.
+// sizeFlag is a flag with a number of bytes.
+type sizeFlag struct{ *config.Size }
+
+// Set implements pflag.Value.
+func (s *sizeFlag) Set(text string) error { return s.UnmarshalText([]byte(text)) }
+
+// Type implements pflag.Value.
+func (*sizeFlag) Type() string { return "size" }
+
+// scanReport is what a scan came to; printed as it is by `scan --format json`.
+// It is a contract: fields are only ever added, lists are never null.
 type scanReport struct {
 	Version int          `json:"version"`
 	Files   []scanResult `json:"files"` // by path
+
+	took time.Duration
+}
+
+// write prints the report in a form of the --format flag.
+func (r scanReport) write(w io.Writer, format string) error {
+	switch format {
+	case "text":
+		return printScan(w, r)
+	case "json":
+		return writeJSON(w, r)
+	case "sarif":
+		return writeJSON(w, sarifLog(r))
+	case "cyclonedx":
+		return writeCycloneDX(w, r)
+	}
+	return errors.New("unknown format " + format)
 }
 
 type scanResult struct {
 	Path     string         `json:"path"`
 	Size     int64          `json:"size"`
-	SHA256   string         `json:"sha256"` // "" if the file could not be read
+	SHA256   string         `json:"sha256"` // "" if the file could not be read, or was not hashed
 	Formats  []string       `json:"formats"`
 	Verdict  scan.Verdict   `json:"verdict"`
 	Findings []scan.Finding `json:"findings"`
 	Imports  []scan.Import  `json:"imports"`
 	Error    string         `json:"error"` // what could not be examined, "" if nothing
+	// Commit is that of a file in a repository of the Hub. Its SHA256 is what
+	// the Hub says: nobody has read the whole file.
+	Commit string `json:"commit,omitempty"`
 
+	read         int64 // bytes that were asked for to judge it
 	explanations []explanation
+}
+
+// unexamined is the result for a file of which nothing is known.
+func unexamined(path string) scanResult {
+	return scanResult{Path: path, Formats: []string{}, Findings: []scan.Finding{}, Imports: []scan.Import{}}
 }
 
 // failed is the result for a file that could not be examined at all.
 func failed(path string, err error) scanResult {
-	return scanResult{
-		Path:     path,
-		Formats:  []string{},
-		Findings: []scan.Finding{},
-		Imports:  []scan.Import{},
-		Error:    err.Error(),
-	}
+	r := unexamined(path)
+	r.Error = err.Error()
+	return r
 }
 
 // scanExit makes the exit code of the results.
@@ -124,125 +174,4 @@ func scanExit(results []scanResult, threshold scan.Severity) error {
 		return &exitError{code: code}
 	}
 	return nil
-}
-
-// inspectAll inspects the files in parallel, and returns the results in the
-// order of the files.
-func inspectAll(ctx context.Context, e *engine.Engine, files []target) []scanResult {
-	results := make([]scanResult, len(files))
-	jobs := make(chan int)
-	var workers sync.WaitGroup
-	for range min(max(2, runtime.NumCPU()), len(files)) {
-		workers.Go(func() {
-			for i := range jobs {
-				results[i] = inspect(ctx, e, files[i])
-			}
-		})
-	}
-	for i := range files {
-		jobs <- i
-	}
-	close(jobs)
-	workers.Wait()
-	return results
-}
-
-// errChanged means that what was hashed may not be what was inspected.
-var errChanged = errors.New("the file changed while it was read")
-
-// inspect examines one file.
-func inspect(ctx context.Context, e *engine.Engine, t target) scanResult {
-	if t.err != nil {
-		return failed(t.path, t.err)
-	}
-	if err := ctx.Err(); err != nil {
-		return failed(t.path, err)
-	}
-	f, err := t.open()
-	if err != nil {
-		return failed(t.path, err)
-	}
-	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return failed(t.path, err)
-	}
-	if !before.Mode().IsRegular() {
-		return failed(t.path, errIrregular)
-	}
-	size := before.Size()
-	hash := sha256.New()
-	// A section, because the file's own offset may be anywhere.
-	n, err := io.Copy(hash, &contextReader{ctx, io.NewSectionReader(f, 0, size)})
-	if err != nil {
-		return failed(t.path, err)
-	}
-	if n != size {
-		return failed(t.path, errChanged)
-	}
-	var told explanations
-	report, err := e.Inspect(context.WithValue(ctx, explanationsKey{}, &told), scan.File{Name: t.name(), Size: size, ReaderAt: f})
-	r := scanResult{
-		Path:     t.path,
-		Size:     size,
-		SHA256:   hex.EncodeToString(hash.Sum(nil)),
-		Formats:  notNil(report.Formats),
-		Verdict:  report.Verdict,
-		Findings: notNil(report.Findings),
-		Imports:  notNil(report.Imports),
-		Error:    report.Error,
-
-		explanations: told.list,
-	}
-	if after, serr := f.Stat(); err == nil && serr != nil {
-		err = serr
-	} else if err == nil && (after.Size() != size || !after.ModTime().Equal(before.ModTime())) {
-		err = errChanged
-	}
-	if err != nil {
-		if r.Error == "" {
-			r.Error = err.Error()
-		}
-		if r.Verdict != scan.Malicious {
-			r.Verdict = scan.Undetermined
-		}
-	}
-	return r
-}
-
-// notNil makes a list print as [] instead of null.
-func notNil[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
-// contextReader ends with the context.
-type contextReader struct {
-	ctx context.Context //nolint:containedctx // lives for one copy
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// spoolStdin copies stdin to a temporary file, because inspection needs random
-// access, and returns its name. The caller removes it.
-func spoolStdin(ctx context.Context, stdin io.Reader) (name string, err error) {
-	f, err := os.CreateTemp("", "modelwall-stdin-*")
-	if err != nil {
-		return "", err
-	}
-	if _, err = io.Copy(f, &contextReader{ctx, stdin}); err != nil {
-		err = fmt.Errorf("read stdin: %w", err)
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
 }

@@ -53,7 +53,7 @@ func TestFileThatChangesUnderTheScan(t *testing.T) {
 			e := engine.New([]scan.Scanner{meddler{meddle: test.meddle}}, engine.Limits{})
 			files := targets{}
 			must(files.add(t.Context(), []string{file}))
-			got := inspect(t.Context(), e, files.list[0])
+			got := inspection{engine: e}.one(t.Context(), files.list[0])
 			want := scan.Undetermined
 			if test.want == "" {
 				want = scan.Clean
@@ -80,7 +80,7 @@ func TestCancelledScan(t *testing.T) {
 	if err := files.add(ctx, []string{dir}); err != nil {
 		t.Fatal(err)
 	}
-	results := inspectAll(ctx, e, files.list)
+	results := inspection{engine: e}.all(ctx, files.list)
 	undetermined := 0
 	for _, r := range results {
 		if r.Verdict == scan.Undetermined && r.Error != "" {
@@ -128,7 +128,7 @@ func TestStdinThatBreaks(t *testing.T) {
 	if err := files.add(t.Context(), []string{"-"}); err != nil {
 		t.Fatal(err)
 	}
-	if r := inspect(t.Context(), markEngine(config.Default()), files.list[0]); r.Verdict != scan.Clean || r.Path != "-" {
+	if r := (inspection{engine: markEngine(config.Default())}).one(t.Context(), files.list[0]); r.Verdict != scan.Clean || r.Path != "-" {
 		t.Errorf("result %+v", r)
 	}
 	files.close()
@@ -144,7 +144,7 @@ func TestReportThatCanNotBeWritten(t *testing.T) {
 	if err := os.WriteFile(file, []byte("MARK"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, format := range []string{"text", "json"} {
+	for _, format := range []string{"text", "json", "sarif", "cyclonedx"} {
 		root := newRootCmd(parts{newEngine: markEngine})
 		root.SetArgs([]string{"scan", "--format", format, file})
 		root.SetOut(fullDisk{})

@@ -86,7 +86,7 @@ func New(o Options) (*Upstream, error) {
 		return nil, errors.New("upstream: a time-out is negative")
 	}
 	var err error
-	if u.roots, err = loadRoots(o.CAFile); err != nil {
+	if u.roots, err = Roots(o.CAFile); err != nil {
 		return nil, err
 	}
 	if o.Proxy != nil {
@@ -151,8 +151,8 @@ func (u *Upstream) CloseIdleConnections() {
 	u.content.CloseIdleConnections()
 }
 
-// loadRoots is the system's roots and those of file.
-func loadRoots(file string) (*x509.CertPool, error) {
+// Roots returns the system's trusted roots and those of a PEM file, "" for none.
+func Roots(file string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		return nil, fmt.Errorf("upstream: the system's trusted roots: %w", err)

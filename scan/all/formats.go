@@ -1,6 +1,12 @@
 package all
 
-import "strings"
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"modelwall/scan"
+)
 
 // Row tells people about one format, or a family of them: a line of the table
 // in the README and of `modelwall formats`.
@@ -11,6 +17,9 @@ type Row struct {
 	Recognised string   `json:"recognised"` // by which bytes; names are hints
 	Checked    string   `json:"checked"`    // what is looked at, and for what
 	Read       string   `json:"read"`       // how much of a file
+	// Names are the usual ends of names, for people and for Misnamed: what
+	// is called so and is of no row that has the name is told.
+	Names []string `json:"names"`
 }
 
 // Formats is the table: each scanner of Scanners stands in one row, and a test
@@ -18,176 +27,269 @@ type Row struct {
 func Formats() []Row {
 	return []Row{
 		{
-			"zip, PyTorch and Keras archives, skops, npz, jar",
-			[]string{"zip"},
-			"`PK` at the front, an end record at the back or behind any prefix",
-			"central directory *and* local headers; disagreement, hidden, duplicate, overlapping and encrypted entries, slips, links; every member",
-			"directory, headers and members that are no tensors",
+			Title:      "zip, PyTorch and Keras archives, skops, npz, jar",
+			Formats:    []string{"zip"},
+			Recognised: "`PK` at the front, an end record at the back or behind any prefix",
+			Checked:    "central directory *and* local headers; disagreement, hidden, duplicate, overlapping and encrypted entries, slips, links; every member",
+			Read:       "directory, headers and members that are no tensors",
+			Names:      []string{".zip", ".pt", ".pth", ".ckpt", ".keras", ".npz", ".skops", ".mar", ".jar", ".pt2", ".whl"},
 		},
 		{
-			"7z",
-			[]string{"sevenzip"},
-			"signature, at the front or behind a program",
-			"headers with every number checked, encryption; every member", "all, under budgets",
+			Title:      "7z",
+			Formats:    []string{"sevenzip"},
+			Recognised: "signature, at the front or behind a program",
+			Checked:    "headers with every number checked, encryption; every member",
+			Read:       "all, under budgets",
+			Names:      []string{".7z"},
 		},
 		{
-			"tar, NeMo, legacy PyTorch, webdataset",
-			[]string{"tar"},
-			"header checksum",
-			"slips, links, devices, headers that readers disagree on, data behind the end; every member", "headers and members",
+			Title:      "tar, NeMo, legacy PyTorch, webdataset",
+			Formats:    []string{"tar"},
+			Recognised: "header checksum",
+			Checked:    "slips, links, devices, headers that readers disagree on, data behind the end; every member",
+			Read:       "headers and members",
+			Names:      []string{".tar", ".nemo", ".pt", ".pth", ".ckpt"},
 		},
 		{
-			"gzip, bzip2, xz, zstd, lz4, lzma, zlib, joblib's ZF",
-			[]string{"gzip", "bzip2", "xz", "zstd", "lz4", "lzma", "zlib", "zfile"},
-			"signature; for lzma and zlib a valid header",
-			"what decodes is inspected, also in front of damage; further streams and data behind the end; bombs", "all, under budgets",
+			Title:      "gzip, bzip2, xz, zstd, lz4, lzma, zlib, joblib's ZF",
+			Formats:    []string{"gzip", "bzip2", "xz", "zstd", "lz4", "lzma", "zlib", "zfile"},
+			Recognised: "signature; for lzma and zlib a valid header",
+			Checked:    "what decodes is inspected, also in front of damage; further streams and data behind the end; bombs",
+			Read:       "all, under budgets",
+			Names:      []string{".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".z", ".pkl", ".pickle", ".joblib", ".rds", ".rda", ".rdata", ".nemo"},
 		},
 		{
-			"git packs",
-			[]string{"git-pack"},
-			"`PACK`, also within pkt-lines",
-			"every blob, deltas applied, by its name in the trees", "all, under budgets",
+			Title:      "git packs",
+			Formats:    []string{"git-pack"},
+			Recognised: "`PACK`, also within pkt-lines",
+			Checked:    "every blob, deltas applied, by its name in the trees",
+			Read:       "all, under budgets",
+			Names:      []string{".pack"},
 		},
 		{
-			"pickle: protocols 0-5; joblib, dill, cloudpickle, legacy PyTorch, several in a row, nested",
-			[]string{"pickle"},
-			"an opcode that loaders start with; text of protocol 0 too",
-			"every opcode on an abstract machine: each import, what is called and with what; allowlist of globals with constraints on arguments",
-			"opcodes; long strings and tensors are skipped",
+			Title:      "pickle: protocols 0-5; joblib, dill, cloudpickle, legacy PyTorch, several in a row, nested",
+			Formats:    []string{"pickle"},
+			Recognised: "an opcode that loaders start with; text of protocol 0 too",
+			Checked:    "every opcode on an abstract machine: each import, what is called and with what; allowlist of globals with constraints on arguments",
+			Read:       "opcodes; long strings and tensors are skipped",
+			Names:      []string{".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".ckpt", ".pdparams", ".pdopt"},
 		},
 		{
-			"R data (rds, rda)",
-			[]string{"rdata"},
-			"magic, XDR, ASCII or native",
-			"promises, active bindings, functions that hide R's own, what code calls", "structure; numbers are skipped",
+			Title:      "R data (rds, rda)",
+			Formats:    []string{"rdata"},
+			Recognised: "magic, XDR, ASCII or native",
+			Checked:    "promises, active bindings, functions that hide R's own, what code calls",
+			Read:       "structure; numbers are skipped",
+			Names:      []string{".rds", ".rda", ".rdata"},
 		},
 		{
-			"HDF5, Keras .h5, MATLAB 7.3, netCDF4",
-			[]string{"hdf5"},
-			"superblock, also behind a user block",
-			"attributes, external links and storage, virtual data sets, filters, announced sizes; configurations and pickles inside", "headers and attributes",
+			Title:      "HDF5, Keras .h5, MATLAB 7.3, netCDF4",
+			Formats:    []string{"hdf5"},
+			Recognised: "superblock, also behind a user block",
+			Checked:    "attributes, external links and storage, virtual data sets, filters, announced sizes; configurations and pickles inside",
+			Read:       "headers and attributes",
+			Names:      []string{".h5", ".hdf5", ".keras", ".nc"},
 		},
 		{
-			"safetensors",
-			[]string{"safetensors"},
-			"length and a JSON header",
-			"bounds, overlaps, holes, duplicates, sizes against shapes; what lies in metadata and holes", "header, holes",
+			Title:      "safetensors",
+			Formats:    []string{"safetensors"},
+			Recognised: "length and a JSON header",
+			Checked:    "bounds, overlaps, holes, duplicates, sizes against shapes; what lies in metadata and holes",
+			Read:       "header, holes",
+			Names:      []string{".safetensors"},
 		},
 		{
-			"GGUF, GGML",
-			[]string{"gguf"},
-			"magic of any version",
-			"counts and lengths before they are used, offsets of tensors; chat templates", "header",
+			Title:      "GGUF, GGML",
+			Formats:    []string{"gguf"},
+			Recognised: "magic of any version",
+			Checked:    "counts and lengths before they are used, offsets of tensors; chat templates",
+			Read:       "header",
+			Names:      []string{".gguf"},
 		},
 		{
-			"TensorFlow SavedModel, MetaGraph, GraphDef, Keras metadata",
-			[]string{"savedmodel", "metagraph", "graphdef", "keras-metadata", "riegeli"},
-			"fields of the protocol buffer, also as text",
-			"operations that read, write, connect or call Python, in the function library too; constant paths, assets, Lambda layers", "graph; tensors are skipped",
+			Title:      "TensorFlow SavedModel, MetaGraph, GraphDef, Keras metadata",
+			Formats:    []string{"savedmodel", "metagraph", "graphdef", "keras-metadata", "riegeli"},
+			Recognised: "fields of the protocol buffer, also as text",
+			Checked:    "operations that read, write, connect or call Python, in the function library too; constant paths, assets, Lambda layers",
+			Read:       "graph; tensors are skipped",
 		},
 		{
-			"ONNX",
-			[]string{"onnx"},
-			"fields of the protocol buffer, also as text",
-			"external data paths, custom domains, PythonOp, functions and subgraphs", "graph; tensors are skipped",
+			Title:      "ONNX",
+			Formats:    []string{"onnx"},
+			Recognised: "fields of the protocol buffer, also as text",
+			Checked:    "external data paths, custom domains, PythonOp, functions and subgraphs",
+			Read:       "graph; tensors are skipped",
+			Names:      []string{".onnx"},
 		},
 		{
-			"Caffe",
-			[]string{"caffe"},
-			"a NetParameter, text or binary",
-			"Python layers, files that are written", "layers; blobs are skipped",
+			Title:      "Caffe",
+			Formats:    []string{"caffe"},
+			Recognised: "a NetParameter, text or binary",
+			Checked:    "Python layers, files that are written",
+			Read:       "layers; blobs are skipped",
+			Names:      []string{".caffemodel"},
 		},
 		{
-			"CNTK",
-			[]string{"cntk"},
-			"a Dictionary with a version, or `BCN`",
-			"user-defined functions in Python and native libraries", "graph; tensors are skipped",
+			Title:      "CNTK",
+			Formats:    []string{"cntk"},
+			Recognised: "a Dictionary with a version, or `BCN`",
+			Checked:    "user-defined functions in Python and native libraries",
+			Read:       "graph; tensors are skipped",
 		},
 		{
-			"RKNN", []string{"rknn"}, "`RKNN`", "commands in the description", "description",
+			Title:      "RKNN",
+			Formats:    []string{"rknn"},
+			Recognised: "`RKNN`",
+			Checked:    "commands in the description",
+			Read:       "description",
+			Names:      []string{".rknn"},
 		},
 		{
-			"Core ML",
-			[]string{"coreml", "mlpackage"},
-			"fields of the protocol buffer; the manifest of a package",
-			"custom layers and models, linked models, paths of weights, metadata that tools evaluate", "graph; weights are skipped",
+			Title:      "Core ML",
+			Formats:    []string{"coreml", "mlpackage"},
+			Recognised: "fields of the protocol buffer; the manifest of a package",
+			Checked:    "custom layers and models, linked models, paths of weights, metadata that tools evaluate",
+			Read:       "graph; weights are skipped",
+			Names:      []string{".mlmodel"},
 		},
 		{
-			"PaddlePaddle",
-			[]string{"paddle", "pdiparams"},
-			"fields of the protocol buffer; a row of tensors",
-			"py_func, operators that read, write or connect, operators that need a library", "program; tensors are skipped",
+			Title:      "PaddlePaddle",
+			Formats:    []string{"paddle", "pdiparams"},
+			Recognised: "fields of the protocol buffer; a row of tensors",
+			Checked:    "py_func, operators that read, write or connect, operators that need a library",
+			Read:       "program; tensors are skipped",
 		},
 		{
-			"MXNet",
-			[]string{"mxnet", "mxnet-params"},
-			"JSON with nodes and heads; the magic of NDArrays",
-			"custom operators and libraries, subgraphs", "graph; tensors are skipped",
+			Title:      "MXNet",
+			Formats:    []string{"mxnet", "mxnet-params"},
+			Recognised: "JSON with nodes and heads; the magic of NDArrays",
+			Checked:    "custom operators and libraries, subgraphs",
+			Read:       "graph; tensors are skipped",
 		},
 		{
-			"Keras configurations (v3, legacy JSON and YAML)",
-			[]string{"keras"},
-			"keys of a configuration",
-			"Lambda code disassembled to what it calls, `module` and `registered_name`, file gadgets", "all",
+			Title:      "Keras configurations (v3, legacy JSON and YAML)",
+			Formats:    []string{"keras"},
+			Recognised: "keys of a configuration",
+			Checked:    "Lambda code disassembled to what it calls, `module` and `registered_name`, file gadgets",
+			Read:       "all",
 		},
 		{
-			"skops schemas",
-			[]string{"skops"},
-			"JSON with `__loader__`",
-			"each type and function, shapes that go through the audit's holes", "all",
+			Title:      "skops schemas",
+			Formats:    []string{"skops"},
+			Recognised: "JSON with `__loader__`",
+			Checked:    "each type and function, shapes that go through the audit's holes",
+			Read:       "all",
 		},
 		{
-			"JSON configurations of transformers, diffusers, PEFT, sentence-transformers, MLflow, MONAI, TorchServe …",
-			[]string{"config"},
-			"JSON",
-			"what a loader imports, instantiates, fetches or opens; code of the repository is told, not blocked; text that hides code", "all, as a stream",
+			Title:      "JSON configurations of transformers, diffusers, PEFT, sentence-transformers, MLflow, MONAI, TorchServe …",
+			Formats:    []string{"config"},
+			Recognised: "JSON",
+			Checked:    "what a loader imports, instantiates, fetches or opens; code of the repository is told, not blocked; text that hides code",
+			Read:       "all, as a stream",
 		},
 		{
-			"YAML: NeMo, Hydra, MLflow, SpeechBrain …",
-			[]string{"yaml"},
-			"text that parses as YAML",
-			"tags that construct objects, in every spelling; what programs import or call by a key", "all",
+			Title:      "YAML: NeMo, Hydra, MLflow, SpeechBrain …",
+			Formats:    []string{"yaml"},
+			Recognised: "text that parses as YAML",
+			Checked:    "tags that construct objects, in every spelling; what programs import or call by a key",
+			Read:       "all",
 		},
 		{
-			"XML: OpenVINO, PMML …",
-			[]string{"xml"},
-			"a tag at the front, any encoding",
-			"external and nested entities, libraries, extensions, scripts", "all",
+			Title:      "XML: OpenVINO, PMML …",
+			Formats:    []string{"xml"},
+			Recognised: "a tag at the front, any encoding",
+			Checked:    "external and nested entities, libraries, extensions, scripts",
+			Read:       "all",
+			Names:      []string{".xml", ".pmml"},
 		},
 		{
-			"chat templates (Jinja)",
-			[]string{"jinja"},
-			"delimiters",
-			"attribute walks and gadgets after constant folding", "all",
+			Title:      "chat templates (Jinja)",
+			Formats:    []string{"jinja"},
+			Recognised: "delimiters",
+			Checked:    "attribute walks and gadgets after constant folding",
+			Read:       "all",
 		},
 		{
-			"programs: ELF, PE, Mach-O, APE (llamafile), JVM, dex, Lua, WebAssembly, scripts with `#!`",
-			[]string{"executable"},
-			"signature",
-			"that it is one, and what it is doing in a model; commands of scripts", "headers; scripts whole",
+			Title:      "programs: ELF, PE, Mach-O, APE (llamafile), JVM, dex, Lua, WebAssembly, scripts with `#!`",
+			Formats:    []string{"executable"},
+			Recognised: "signature",
+			Checked:    "that it is one, and what it is doing in a model; commands of scripts",
+			Read:       "headers; scripts whole",
+			Names:      []string{".so", ".dll", ".exe", ".dylib", ".llamafile", ".class", ".wasm"},
 		},
 		{
-			"npy", []string{"npy"}, "magic", "the header, which is an expression; object arrays go to the pickle machine", "header",
+			Title:      "npy",
+			Formats:    []string{"npy"},
+			Recognised: "magic",
+			Checked:    "the header, which is an expression; object arrays go to the pickle machine",
+			Read:       "header",
+			Names:      []string{".npy"},
 		},
 		{
-			"text, JSON, SentencePiece", []string{"empty", "text", "json", "sentencepiece"}, "every byte fits", "nothing in it runs", "all",
+			Title:      "text, JSON, SentencePiece",
+			Formats:    []string{"empty", "text", "json", "sentencepiece"},
+			Recognised: "every byte fits",
+			Checked:    "nothing in it runs",
+			Read:       "all",
+			Names:      []string{".json", ".jsonl", ".txt", ".md", ".csv", ".py", ".yaml", ".yml", ".jinja"},
 		},
 		{
-			"images, audio, video, PDF", []string{"image", "audio", "video", "document"}, "signature", "no loader executes it", "both ends",
+			Title:      "images, audio, video, PDF",
+			Formats:    []string{"image", "audio", "video", "document"},
+			Recognised: "signature",
+			Checked:    "no loader executes it",
+			Read:       "both ends",
+			Names:      []string{".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".wav", ".flac", ".ogg", ".mp4"},
 		},
 		{
-			"Parquet, Arrow, Feather, SQLite", []string{"table"}, "signature", "no loader executes it", "both ends",
+			Title:      "Parquet, Arrow, Feather, SQLite",
+			Formats:    []string{"table"},
+			Recognised: "signature",
+			Checked:    "no loader executes it",
+			Read:       "both ends",
+			Names:      []string{".parquet", ".arrow", ".feather", ".sqlite"},
 		},
 		{
-			"opaque numbers", []string{"data"}, "no known signature", "no loader executes it", "both ends",
+			Title:      "opaque numbers",
+			Formats:    []string{"data"},
+			Recognised: "no known signature",
+			Checked:    "no loader executes it",
+			Read:       "both ends",
 		},
 		{
-			"formats that can carry code and have no scanner yet",
-			[]string{"unsupported"},
-			"signature",
-			"nothing: they are *undetermined* and say so", "both ends",
+			Title:      "formats that can carry code and have no scanner yet",
+			Formats:    []string{"unsupported"},
+			Recognised: "signature",
+			Checked:    "nothing: they are *undetermined* and say so",
+			Read:       "both ends",
 		},
 	}
+}
+
+// Misnamed tells of a file whose name promises another format than those that
+// it turned out to have. It decides nothing, since loaders go by content as
+// well as by name: somebody should know.
+func Misnamed(name string, formats []string) (scan.Finding, bool) {
+	ext := strings.ToLower(path.Ext(strings.ReplaceAll(name, `\`, "/")))
+	promised := false
+	for _, r := range Formats() {
+		if ext == "" || !slices.Contains(r.Names, ext) {
+			continue
+		}
+		promised = true
+		for _, f := range formats {
+			if slices.Contains(r.Formats, f) {
+				return scan.Finding{}, false
+			}
+		}
+	}
+	if !promised || len(formats) == 0 {
+		return scan.Finding{}, false
+	}
+	return scan.Finding{
+		Rule: "name.mismatch", Severity: scan.Low, Technique: "misleading-name",
+		Message: "is called " + scan.Quote(ext, 20) + " and is " + strings.Join(formats, ", "),
+	}, true
 }
 
 // Markdown renders rows as a table for a README.

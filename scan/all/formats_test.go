@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"modelwall/scan"
 )
 
 // update rewrites the README's table: go test ./scan/all -run README -update.
@@ -60,5 +62,34 @@ func TestREADME(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, table); diff != "" {
 		t.Errorf("the README's table of formats is not that of formats.go; go generate ./scan/all writes it (-want +got):\n%s", diff)
+	}
+}
+
+func TestMisnamed(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		formats string
+		want    string
+	}{
+		{"model.safetensors", "safetensors", ""},
+		{"model.safetensors", "pickle", `is called ".safetensors" and is pickle`},
+		{"MODEL.SAFETENSORS", "zip executable", `is called ".safetensors" and is zip, executable`},
+		{"a/b.json", "text json config", ""},
+		{"a/b.json", "pickle text", ""},
+		{`a\b.json`, "zip", `is called ".json" and is zip`},
+		{"model.pt", "zip", ""},
+		{"model.pt", "tar", ""},
+		{"model.pt", "pickle", ""},
+		{"model.pt", "safetensors", `is called ".pt" and is safetensors`},
+		{"model.pkl", "gzip", ""},
+		{"model.bin", "zip", ""},
+		{"LICENSE", "text", ""},
+		{"", "zip", ""},
+		{"model.onnx", "", ""}, // not known: that is said already
+	} {
+		got, odd := Misnamed(c.name, strings.Fields(c.formats))
+		if got.Message != c.want || odd != (c.want != "") || odd && got.Severity != scan.Low {
+			t.Errorf("%s is %s: %+v, want %q", c.name, c.formats, got, c.want)
+		}
 	}
 }
