@@ -45,13 +45,15 @@ type Config struct {
 	// Ports lists the destination ports that clients may ask for.
 	Ports  []int  `mapstructure:"ports" reload:"restart"`
 	Mirror Mirror `mapstructure:"mirror"`
-	Gate   Gate   `mapstructure:"gate"`
-	Policy Policy `mapstructure:"policy"`
-	Scan   Scan   `mapstructure:"scan"`
-	Server Server `mapstructure:"server"`
-	Log    Log    `mapstructure:"log"`
-	Store  Store  `mapstructure:"store"`
-	Cache  Cache  `mapstructure:"cache"`
+	// Xet is what becomes of the Hub's chunk storage protocol.
+	Xet    XetMode `mapstructure:"xet" reload:"restart"`
+	Gate   Gate    `mapstructure:"gate"`
+	Policy Policy  `mapstructure:"policy"`
+	Scan   Scan    `mapstructure:"scan"`
+	Server Server  `mapstructure:"server"`
+	Log    Log     `mapstructure:"log"`
+	Store  Store   `mapstructure:"store"`
+	Cache  Cache   `mapstructure:"cache"`
 
 	// Warnings are settings that are allowed and weaken the protection, one
 	// line each, for the log at start and after a reload.

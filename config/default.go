@@ -27,6 +27,7 @@ func Default() *Config {
 		OtherHosts: Tunnel,
 		Ports:      []int{443, 80},
 		Mirror:     Mirror{Offline: Never},
+		Xet:        XetFacade,
 		Gate:       Gate{Hold: 8 * time.Second},
 		Policy: Policy{
 			Malicious:    Block,

@@ -110,6 +110,9 @@ func (l *loader) hosts() {
 	if m := c.Cache.Metadata; m < 0 || m > time.Hour {
 		l.report("cache.metadata", "%v: expected 0s to 1h", m)
 	}
+	if !slices.Contains([]XetMode{XetFacade, XetStrip, XetDeny}, c.Xet) {
+		l.report("xet", "%q: expected one of facade, strip, deny", c.Xet)
+	}
 	if len(c.Ports) == 0 {
 		l.report("ports", "an empty list would refuse every request")
 	}

@@ -43,6 +43,17 @@ const (
 	Always      Offline = "true"
 )
 
+// XetMode is what becomes of Xet, in which a client fetches chunks of files
+// that can not be inspected on their way.
+type XetMode string
+
+// The modes of Xet.
+const (
+	XetFacade XetMode = "facade" // strip, and give inspected files to clients that need Xet
+	XetStrip  XetMode = "strip"  // keep clients from using it
+	XetDeny   XetMode = "deny"   // let them try, and say no
+)
+
 // LogFormat is the form of a log line.
 type LogFormat string
 

@@ -28,6 +28,9 @@ var (
 	errHostDenied  = errors.New("host is not allowed")
 	errNotCovered  = errors.New("this way of fetching can not be inspected")
 	errXet         = errors.New("this is a Xet transfer")
+	errXetToken    = errors.New("unknown or expired Xet token")
+	errXetLink     = errors.New("unknown or expired link")
+	errXetUnknown  = errors.New("no file with this Xet hash")
 	errAnswer      = errors.New("the Hub's answer could not be read")
 )
 
@@ -53,6 +56,10 @@ var faults = []fault{
 	{upstream.ErrParent, http.StatusBadGateway, "ModelwallParentProxy", "The parent proxy (upstream.proxy) does not let Modelwall through", false},
 	{errXet, http.StatusForbidden, "ModelwallXetRefused", hub.XetRefusal, false},
 	{metadata.ErrOffline, http.StatusGatewayTimeout, "ModelwallOffline", "Modelwall does not ask " + hub.Origin + " (mirror.offline), and this is not in its cache", false},
+	{errXetToken, http.StatusUnauthorized, "ModelwallXetToken", "Modelwall does not know this Xet token any more; start the download again", false},
+	// Clients ask for the reconstruction again when they are told 403.
+	{errXetLink, http.StatusForbidden, "ModelwallXetLink", "Modelwall does not know this link any more; start the download again", false},
+	{errXetUnknown, http.StatusNotFound, "ModelwallXetUnknown", "Modelwall can not tell which file this is; set HF_HUB_DISABLE_XET=1 and try again", true},
 	{errNotCovered, http.StatusForbidden, "ModelwallNotCovered", "Modelwall refuses what it can not inspect", true},
 	{fetch.ErrTooLarge, http.StatusForbidden, "ModelwallTooLarge", "Modelwall refuses what is too large to be held back until it is inspected", true},
 	{gate.ErrRedirect, http.StatusBadGateway, "ModelwallRedirect", "Modelwall does not follow the Hub there", true},

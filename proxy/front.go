@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 type Front struct {
 	Gate      *gate.Gate
 	Transport http.RoundTripper
+	Xet       *Xet // nil is XetStrip; its Describe has to be the gate's
 	Logger    *slog.Logger
 }
 
@@ -27,7 +29,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", id)
 	req := hub.Classify(r.Method, r.URL.Host, r.URL)
 	f.Logger.Debug("request", "request_id", id, "method", r.Method, "kind", req.Kind.String(), "what", req.String())
-	if err := refuse(r.Method, req); err != nil {
+	if err := refuse(r.Method, req); err != nil && !(errors.Is(err, errXet) && f.facade(r, req)) {
 		f.Gate.Refuse(w, r, req, err)
 		return
 	}
@@ -51,9 +53,25 @@ func refuse(method string, req hub.Request) error {
 	return nil
 }
 
+// facade reports whether a request of the Xet protocol is answered by
+// ourselves.
+func (f *Front) facade(r *http.Request, req hub.Request) bool {
+	if f.Xet.mode() != XetFacade {
+		return false
+	}
+	if req.Kind == hub.XetToken {
+		return r.Method == http.MethodGet && req.Repo != "" && req.Revision != "" && req.RepoType != "bucket"
+	}
+	return (req.Kind == hub.XetCAS || req.Kind == hub.XetTransfer && req.Role == hub.RoleXetTransfer) &&
+		(r.Method == http.MethodGet || req.Kind == hub.XetCAS)
+}
+
 func (f *Front) route(w http.ResponseWriter, r *http.Request, req hub.Request) error {
 	whole := req.Kind == hub.BucketFile || req.Kind == hub.Derived || req.Kind == hub.Page
 	switch {
+	case req.Kind == hub.XetCAS || req.Kind == hub.XetTransfer:
+		f.serveXet(w, r, req)
+	case f.xetInfo(w, r, req):
 	case whole && r.Method == http.MethodGet:
 		f.Gate.ServeWhole(w, f.whole(r), req, req.Path, nil)
 	case !whole && req.Kind.IsFile() && r.Method != http.MethodOptions:
@@ -91,13 +109,18 @@ func (f *Front) relay(req hub.Request) *httputil.ReverseProxy {
 			if delivers && req.Kind.IsMetadata() && hub.IsFileAnswer(resp.Header) || hub.IsXetInfo(resp.Header) {
 				return fmt.Errorf("%w: the answer is not what was asked for", errNotCovered)
 			}
-			hub.CleanResponse(resp.Header)
+			if f.Xet.mode() != XetDeny {
+				hub.CleanResponse(resp.Header)
+			}
 			// Ours, which the log knows; the header is set already.
 			resp.Header.Del("X-Request-Id")
 			if m, ok := mirrorOf(resp.Request); ok {
 				m.Answer(resp.StatusCode, resp.Header)
 			}
-			return cleanBody(req, resp)
+			if req.Kind == hub.XetToken && resp.StatusCode < 300 {
+				return f.Xet.token(req, resp)
+			}
+			return f.cleanBody(req, resp)
 		},
 		ErrorHandler: WriteError,
 	}

@@ -52,6 +52,7 @@ type stack struct {
 type stackOptions struct {
 	hub       hubtest.Options
 	rules     policy.Rules
+	live      func() policy.Rules // in place of rules
 	hold      time.Duration
 	grace     time.Duration
 	stall     time.Duration
@@ -59,7 +60,9 @@ type stackOptions struct {
 	shutdown  time.Duration
 	deny      bool
 	blobs     func(*store.Blobs) gate.Blobs
-	mirror    string         // its URL, "" for the one asked for
+	mirror    string // its URL, "" for the one asked for
+	xet       proxy.XetMode
+	xetAbove  int64          // 0 for the usual
 	inspector gate.Inspector // in place of the one that the test controls
 }
 
@@ -95,6 +98,9 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	if o.rules.Clean == policy.Block { // the zero value
 		o.rules = defaultRules
 	}
+	if o.live == nil {
+		o.live = func() policy.Rules { return o.rules }
+	}
 	if o.hold == 0 {
 		o.hold = time.Minute
 	}
@@ -107,14 +113,19 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	if o.inspector != nil {
 		inspect = o.inspector
 	}
+	chunks := proxy.NewXet(o.xet)
+	if o.xetAbove != 0 {
+		chunks.Above = o.xetAbove
+	}
 	g := gate.New(gate.Options{
+		Describe:  chunks.Describe,
 		Transport: up.Transport(),
 		Content:   up.Content(),
 		Inspector: inspect,
 		Blobs:     blobs,
 		Verdicts:  store.Cached(s.store, 100),
 		Records:   s.store,
-		Rules:     func() policy.Rules { return o.rules },
+		Rules:     o.live,
 		Hold:      func() time.Duration { return o.hold },
 		Fail:      proxy.WriteError,
 		Audit:     s.downloads,
@@ -124,7 +135,7 @@ func newStack(t testing.TB, o stackOptions) *stack {
 		Grace:     o.grace,
 	})
 	t.Cleanup(g.Close)
-	front := &proxy.Front{Gate: g, Transport: up.Transport(), Logger: log}
+	front := &proxy.Front{Gate: g, Transport: up.Transport(), Xet: chunks, Logger: log}
 	server := proxy.New(proxy.Options{
 		Certifier:        s.ca,
 		Dialer:           up,

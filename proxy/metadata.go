@@ -16,9 +16,9 @@ import (
 // the largest repositories comes in pages of 1 000 entries.
 const maxJSON = 64 << 20
 
-// cleanBody takes the Xet signals out of a JSON answer. Other bodies stream
-// through as they are.
-func cleanBody(req hub.Request, resp *http.Response) error {
+// cleanBody takes the Xet signals out of a JSON answer, but for files that are
+// to be offered so. Other bodies stream through as they are.
+func (f *Front) cleanBody(req hub.Request, resp *http.Response) error {
 	// Clients read these as JSON whatever their media type.
 	listing := req.Kind == hub.Info || req.Kind == hub.Tree || req.Kind == hub.PathsInfo
 	isJSON := mediaType(resp.Header) == "application/json" || listing && resp.StatusCode < 300
@@ -33,8 +33,12 @@ func cleanBody(req hub.Request, resp *http.Response) error {
 		return fmt.Errorf("%w: packed although identity was asked", errAnswer)
 	}
 	if len(body) > 0 {
-		if body, err = hub.CleanJSON(body); err != nil {
+		var offered bool
+		if body, offered, err = hub.CleanJSONUpTo(body, f.Xet.strips()); err != nil {
 			return fmt.Errorf("%w: %w", errAnswer, err)
+		}
+		if offered && f.Xet.mode() == XetFacade && (req.Kind == hub.Tree || req.Kind == hub.PathsInfo) {
+			f.Xet.learnList(req, body)
 		}
 	}
 	if m, ok := mirrorOf(resp.Request); ok {

@@ -85,6 +85,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		return fail(err)
 	}
 	cleanup.add(up.CloseIdleConnections)
+	chunks := proxy.NewXet(xetMode(cfg.Xet))
 	key, err := records.Secret(ctx, "metadata")
 	if err != nil {
 		return fail(err)
@@ -103,6 +104,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		return fail(err)
 	}
 	g := gate.New(gate.Options{
+		Describe:  chunks.Describe,
 		Transport: answers,
 		Content:   answers.Content(up.Content()),
 		Inspector: newEngine(cfg),
@@ -121,7 +123,7 @@ func startProxy(ctx context.Context, cfg *config.Config, logTo io.Writer) (*prox
 		Parts:   parts,
 	})
 	cleanup.add(g.Close)
-	front := &proxy.Front{Gate: g, Transport: answers, Logger: log}
+	front := &proxy.Front{Gate: g, Transport: answers, Xet: chunks, Logger: log}
 	server := proxy.New(proxy.Options{
 		Certifier:        p.ca,
 		Dialer:           up,
@@ -333,4 +335,16 @@ func serve(ctx context.Context, cfg *config.Config, logTo io.Writer) error {
 		log.Warn("configuration is not watched", "error", werr)
 	}
 	return err
+}
+
+// xetMode translates the configuration's word.
+func xetMode(m config.XetMode) proxy.XetMode {
+	switch m {
+	case config.XetFacade:
+		return proxy.XetFacade
+	case config.XetDeny:
+		return proxy.XetDeny
+	case config.XetStrip:
+	}
+	return proxy.XetStrip
 }

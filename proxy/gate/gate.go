@@ -103,6 +103,8 @@ type Options struct {
 	// Drip is how long after that a client waits for a byte, as far as there is
 	// one that may leave before the verdict; default 5 s.
 	Drip time.Duration
+	// Describe, if not nil, may add to the header that answers HEAD for a file.
+	Describe func(h http.Header, r *http.Request, f *File)
 	// Fail answers a request whose header is not out yet with the error's
 	// status and text.
 	Fail    func(w http.ResponseWriter, r *http.Request, err error)

@@ -33,6 +33,8 @@ type subject struct {
 	stored  bool   // source is our own store
 	repo    string // where the Hub has the file, after its redirects; as in an audit record
 	key     string // equal for requests that ask for the same content
+	commit  string // that the revision stands for, "" when the Hub does not say
+	xetHash string // as the Hub announced it, "" if not
 }
 
 // promised compares the content's size with what this caller was told. A part
@@ -63,6 +65,8 @@ func (g *Gate) locate(r *http.Request, req hub.Request) (*subject, error) {
 		size:    found.meta.Size,
 		source:  fetch.HTTP(g.Content, g.follow(r, found.bytes)),
 		repo:    hub.Classify(http.MethodGet, found.at.Host, found.at).RepoID(),
+		commit:  found.meta.Commit,
+		xetHash: found.header.Get("X-Xet-Hash"),
 	}
 	if req.Kind == hub.Blob && req.SHA256 != "" {
 		s.sha256 = req.SHA256 // an OCI digest is a promise by itself

@@ -51,6 +51,9 @@ func (g *Gate) head(w http.ResponseWriter, r *http.Request, req hub.Request) err
 	if s.size >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
 	}
+	if g.Describe != nil && req.Kind == hub.Resolve {
+		g.Describe(w.Header(), r, &File{s})
+	}
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -65,6 +68,11 @@ func (g *Gate) get(t *transfer, r *http.Request, req hub.Request) error {
 	if err != nil {
 		return err
 	}
+	return g.deliver(t, r, s)
+}
+
+// deliver answers a GET for what was located.
+func (g *Gate) deliver(t *transfer, r *http.Request, s *subject) error {
 	t.record.Repo, t.record.Revision, t.record.Path = s.request.RepoID(), s.request.Revision, s.request.Path
 	t.record.SHA256, t.record.Size = s.sha256, s.size
 	if err := t.admit(s.repo); err != nil {
@@ -143,7 +151,7 @@ func (g *Gate) serveKnown(t *transfer, r *http.Request, s *subject) (done bool, 
 	}
 	setHeader(t.Header(), s.header)
 	t.warn(d, v.Report)
-	if f := blob.Fresh(); f != nil {
+	if f := blob.Fresh(); f != nil && t.view == nil {
 		out := &sendfile{transfer: t}
 		http.ServeContent(out, r, "", time.Time{}, f)
 		return true, out.err
@@ -154,7 +162,7 @@ func (g *Gate) serveKnown(t *transfer, r *http.Request, s *subject) (done bool, 
 // serveProven sends a blob whose hash has to be checked.
 func (g *Gate) serveProven(t *transfer, r *http.Request, blob *store.Blob) error {
 	checked := newProven(blob)
-	content := &reading{ReadSeeker: checked}
+	content := &reading{ReadSeeker: t.seen(checked)}
 	http.ServeContent(t, r, "", time.Time{}, content)
 	switch {
 	case errors.Is(content.err, errDamaged):
@@ -219,7 +227,7 @@ func (g *Gate) serveJob(t *transfer, r *http.Request, s *subject, j *job) error 
 	} else {
 		r = unconditional(r)
 	}
-	content := &reading{ReadSeeker: release}
+	content := &reading{ReadSeeker: t.seen(release)}
 	http.ServeContent(t, r, "", time.Time{}, content)
 	if content.err == nil && !release.decided {
 		_, content.err = release.settle(nil) // no byte was asked for

@@ -32,6 +32,15 @@ type transfer struct {
 	record  audit.Record
 	started time.Time
 	repo    policy.Decision // about the repository
+	view    View            // what is made of the content; nil leaves it as it is
+}
+
+// seen is the content as the client gets it.
+func (t *transfer) seen(content io.ReadSeeker) io.ReadSeeker {
+	if t.view == nil {
+		return content
+	}
+	return t.view(content)
 }
 
 func (g *Gate) begin(w http.ResponseWriter, r *http.Request, req hub.Request) *transfer {

@@ -42,8 +42,10 @@ func (r *Request) api(segs []segment) {
 		r.Kind, r.Revision, r.Path = Tree, revision, join(path)
 	case verb == "paths-info":
 		r.Kind, r.Revision = PathsInfo, join(rest)
-	case verb == "xet-read-token" || verb == "xet-write-token":
+	case verb == "xet-read-token":
 		r.Kind, r.Revision = XetToken, join(rest)
+	case verb == "xet-write-token":
+		r.Kind, r.Revision = XetWriteToken, join(rest)
 	case verb == "parquet" && len(rest) >= 3: // {config}/{split}/{n}.parquet
 		r.Kind, r.Revision, r.Path = Derived, "refs/convert/parquet", join(rest)
 	case verb == "compare" && len(rest) > 0: // {revision}..{revision}: a diff

@@ -222,7 +222,7 @@ func TestClassify(t *testing.T) {
 			"https://huggingface.co/api/models/acme/xet-model/xet-read-token/" + someCommit,
 			model(XetToken, "acme/xet-model", someCommit, ""),
 		},
-		{"https://huggingface.co/api/datasets/acme/d/xet-write-token/None", dataset(XetToken, "acme/d", "None", "")},
+		{"https://huggingface.co/api/datasets/acme/d/xet-write-token/None", dataset(XetWriteToken, "acme/d", "None", "")},
 		{"https://huggingface.co/api/buckets/acme/store/xet-read-token", Request{
 			Role: RoleHub, Kind: XetToken,
 			RepoType: "bucket", Repo: "acme/store",

@@ -18,8 +18,9 @@
 //
 // Xet fetches deduplicated chunks out of order from hosts of its own, so a
 // firewall never sees a file; clients choose Xet on any of five signals, and
-// each has to be removed on its own (CleanRequest, CleanResponse, CleanJSON;
-// refusing XetToken, XetCAS and XetTransfer covers a client that still tries).
+// each has to be removed on its own (CleanRequest, CleanResponse, CleanJSON). A
+// client that still tries is refused, or answered by ourselves (package
+// proxy/xet); XetToken, XetCAS and XetTransfer are never passed on.
 //
 // A path can be spelled in many ways ("/resolve/", "/%72esolve/", "//resolve/",
 // "/x/../resolve/"), and servers do not agree on what such a spelling means.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,12 +26,32 @@ var ErrJSON = errors.New("not acceptable JSON")
 // When there is nothing to remove it returns body itself. It takes one pass
 // and, besides the result, memory for the removed places and the depth.
 func CleanJSON(body []byte) ([]byte, error) {
-	c := jsonCleaner{in: body}
+	out, _, err := CleanJSONUpTo(body, math.MaxInt64)
+	return out, err
+}
+
+// CleanJSONUpTo is CleanJSON for the descriptions of files of at most size
+// bytes: an object whose own member "size" is more keeps its xetHash. It reports
+// whether there was such an object, and takes a second pass then.
+func CleanJSONUpTo(body []byte, size int64) (out []byte, large bool, err error) {
+	c := jsonCleaner{in: body, limit: size, large: map[int]bool{}}
 	if err := c.run(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	if len(c.large) > 0 {
+		c = jsonCleaner{in: body, limit: size, large: c.large}
+		if err := c.run(); err != nil {
+			return nil, false, err
+		}
+	}
+	return c.rest(), len(c.large) > 0, nil
+}
+
+// rest returns the text without the cuts.
+func (c *jsonCleaner) rest() []byte {
+	body := c.in
 	if len(c.cuts) == 0 {
-		return body, nil
+		return body
 	}
 	removed := 0
 	for _, cut := range c.cuts {
@@ -41,7 +63,7 @@ func CleanJSON(body []byte) ([]byte, error) {
 		out = append(out, body[at:cut.start]...)
 		at = cut.end
 	}
-	return append(out, body[at:]...), nil
+	return append(out, body[at:]...)
 }
 
 // longestXetMember has room for an underscore before each letter.
@@ -65,6 +87,8 @@ type jsonCleaner struct {
 	stack  []jsonFrame
 	hidden bool // inside a member that is removed
 	cuts   []jsonCut
+	limit  int64        // what describes a larger file keeps its xetHash
+	large  map[int]bool // where the objects start that do
 }
 
 // jsonFrame is an open array or object.
@@ -72,7 +96,9 @@ type jsonFrame struct {
 	object bool
 	kept   bool // a member before this one stays
 	remove bool // this member is removed
+	size   bool // this member is called "size"
 	start  int  // where this member starts, directly after '{' or ','
+	opened int  // where the array or object starts
 }
 
 // jsonCut is a half-open range of bytes to leave out.
@@ -120,7 +146,7 @@ func (c *jsonCleaner) value() (opened bool, err error) {
 			return false, c.fail("nested too deeply")
 		}
 		c.i++
-		frame := jsonFrame{object: b == '{', start: c.i}
+		frame := jsonFrame{object: b == '{', start: c.i, opened: c.i}
 		c.space()
 		if c.i < len(c.in) && c.in[c.i] == b+2 { // '}' and ']' follow two after
 			c.i++
@@ -141,7 +167,16 @@ func (c *jsonCleaner) value() (opened bool, err error) {
 	case 'n':
 		return false, c.literal("null")
 	default:
-		return false, c.number()
+		from := c.i
+		if err := c.number(); err != nil {
+			return false, err
+		}
+		if n := len(c.stack); n > 0 && c.stack[n-1].size {
+			if size, err := strconv.ParseInt(string(c.in[from:c.i]), 10, 64); err == nil && size > c.limit {
+				c.large[c.stack[n-1].opened] = true
+			}
+		}
+		return false, nil
 	}
 }
 
@@ -157,7 +192,10 @@ func (c *jsonCleaner) key() error {
 		return err
 	}
 	key := c.in[start+1 : c.i-1]
-	if !c.hidden && (escaped || len(key) <= longestXetMember && bytes.ContainsAny(key, "xX")) {
+	top := &c.stack[len(c.stack)-1]
+	top.size = string(key) == "size"
+	kept := c.large[top.opened] && string(key) == "xetHash"
+	if !c.hidden && !kept && (escaped || len(key) <= longestXetMember && bytes.ContainsAny(key, "xX")) {
 		if escaped {
 			var name string
 			if err := json.Unmarshal(c.in[start:c.i], &name); err != nil {
@@ -167,7 +205,7 @@ func (c *jsonCleaner) key() error {
 		}
 		if xetMember(string(key)) {
 			c.hidden = true
-			c.stack[len(c.stack)-1].remove = true
+			top.remove = true
 		}
 	}
 	c.space()

@@ -43,11 +43,12 @@ const (
 
 	// Kinds that are refused. See Refused.
 
-	XetToken    // /api/{type}/{repo}/xet-read-token/{revision} and xet-write-token
-	XetCAS      // any request to RoleXetCAS
-	XetTransfer // any request to RoleXetTransfer, or for a xorb elsewhere
-	GitDumb     // git's dumb protocol: loose objects and packs as files
-	Storage     // any request to RoleStorage
+	XetToken      // /api/{type}/{repo}/xet-read-token/{revision}
+	XetWriteToken // /api/{type}/{repo}/xet-write-token/{revision}
+	XetCAS        // any request to RoleXetCAS
+	XetTransfer   // any request to RoleXetTransfer, or for a xorb elsewhere
+	GitDumb       // git's dumb protocol: loose objects and packs as files
+	Storage       // any request to RoleStorage
 
 	kinds // how many there are
 )
@@ -60,7 +61,7 @@ var kindNames = [kinds]string{
 	LFSBatch: "lfs-batch", LFSLocks: "lfs-locks", LFSVerify: "lfs-verify",
 	GitInfoRefs: "git-info-refs", GitReceivePack: "git-receive-pack", Page: "page",
 	GitUploadPack: "git-upload-pack", Relay: "relay",
-	XetToken: "xet-token", XetCAS: "xet-cas", XetTransfer: "xet-transfer", GitDumb: "git-dumb", Storage: "storage",
+	XetToken: "xet-token", XetWriteToken: "xet-write", XetCAS: "xet-cas", XetTransfer: "xet-transfer", GitDumb: "git-dumb", Storage: "storage",
 }
 
 // String returns a short name for logs and metrics.
@@ -85,4 +86,6 @@ func (k Kind) Refused() bool { return k == Unknown || k >= XetToken }
 
 // Xet reports whether the request belongs to the Xet protocol; the refusal to
 // show is XetRefusal.
-func (k Kind) Xet() bool { return k == XetToken || k == XetCAS || k == XetTransfer }
+func (k Kind) Xet() bool {
+	return k == XetToken || k == XetWriteToken || k == XetCAS || k == XetTransfer
+}

@@ -31,7 +31,7 @@ func (m Mirror) Asked(u *url.URL) (*url.URL, bool) {
 	}
 	host := Origin
 	if rest, ok := strings.CutPrefix(path, elsewhere); ok {
-		if host, path, ok = strings.Cut(rest, "/"); !ok || RoleOf(host) != RoleCDN {
+		if host, path, ok = strings.Cut(rest, "/"); !ok || !content(RoleOf(host)) {
 			return nil, false
 		}
 	}
@@ -43,6 +43,9 @@ func (m Mirror) Asked(u *url.URL) (*url.URL, bool) {
 	out.RawQuery = u.RawQuery
 	return out, true
 }
+
+// content reports whether hosts of a role are reached below elsewhere.
+func content(r Role) bool { return r == RoleCDN || r == RoleXetCAS || r == RoleXetTransfer }
 
 func (m Mirror) prefix() string {
 	u, err := url.Parse(string(m))
@@ -60,10 +63,10 @@ func (m Mirror) URL(s string) string {
 		return s
 	}
 	_, path, _ := strings.Cut(strings.TrimPrefix(s, "https://"), "/")
-	switch RoleOf(u.Host) {
-	case RoleHub:
+	switch role := RoleOf(u.Host); {
+	case role == RoleHub:
 		return string(m) + "/" + path
-	case RoleCDN:
+	case content(role):
 		return string(m) + elsewhere + strings.ToLower(u.Hostname()) + "/" + path
 	}
 	return s

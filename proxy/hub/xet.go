@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"strings"
 )
 
@@ -16,6 +17,66 @@ const XetRefusal = "Modelwall does not let Xet transfers through, because they c
 // xetInfoType is what a client accepts to be told about Xet in place of being
 // redirected to the file.
 const xetInfoType = "application/vnd.xet-fileinfo+json"
+
+// AcceptsXetInfo reports whether a request offers to be told about Xet in place
+// of being given the file.
+func AcceptsXetInfo(h http.Header) bool {
+	return strings.Contains(strings.ToLower(strings.Join(h.Values("Accept"), ",")), xetInfoType)
+}
+
+// XetCASHost and XetTransferHost are the hosts that clients are sent to when
+// Xet is answered by ourselves.
+const (
+	XetCASHost      = "cas-server.xethub.hf.co"
+	XetTransferHost = "transfer.xethub.hf.co"
+)
+
+// SetXet puts the signals of a file into the headers of an answer about it, as
+// the Hub does: its Xet hash, where a token can be had, and where the file's
+// reconstruction is.
+func SetXet(h http.Header, hash, token, reconstruction string) {
+	h.Set("X-Xet-Hash", hash)
+	h.Set("Link", "<"+token+`>; rel="xet-auth", <`+reconstruction+`>; rel="xet-reconstruction-info"`)
+}
+
+// SetXetInfo makes an answer with the headers of SetXet one that describes a
+// file for Xet.
+func SetXetInfo(h http.Header) { h.Set("Content-Type", xetInfoType) }
+
+// XetTokenURL is where the Hub gives out tokens to read a repository by Xet.
+func XetTokenURL(r Request, revision string) string {
+	return "https://" + Origin + "/api/" + r.RepoType + "s/" + escapePath(r.Repo) + "/xet-read-token/" + url.PathEscape(revision)
+}
+
+// TreeURL lists all files of a revision, in pages.
+func TreeURL(r Request, revision string) string {
+	return "https://" + Origin + "/api/" + r.RepoType + "s/" + escapePath(r.Repo) + "/tree/" + url.PathEscape(revision) +
+		"?recursive=true&expand=false"
+}
+
+// ResolveURL is where clients download a file.
+func ResolveURL(r Request, revision, path string) string {
+	return "https://" + Origin + "/" + escapePath(Request{RepoType: r.RepoType, Repo: r.Repo}.RepoID()) +
+		"/resolve/" + url.PathEscape(revision) + "/" + escapePath(path)
+}
+
+// NextPage returns the address of the next page of a listing, as its Link
+// header says, or nil. It is an address of the Hub.
+func NextPage(h http.Header) *url.URL {
+	for _, value := range h.Values("Link") {
+		for item := range splitList(value) {
+			target, params, ok := strings.Cut(item, ">")
+			if !ok || !strings.HasPrefix(target, "<") || !strings.Contains(strings.ReplaceAll(params, `"`, ""), "rel=next") {
+				continue
+			}
+			u, err := url.Parse(target[1:])
+			if err == nil && u.Scheme == "https" && u.User == nil && u.Host == Origin {
+				return u
+			}
+		}
+	}
+	return nil
+}
 
 // CleanRequest takes the offer to speak Xet out of a request's headers: the
 // media type application/vnd.xet-fileinfo+json in Accept, to which the Hub
