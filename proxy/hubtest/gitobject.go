@@ -3,7 +3,6 @@ package hubtest
 import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // git's object ids are SHA-1
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -35,8 +34,7 @@ func newFile(p string, content Content, isLFS func(string, int64) bool) (*file, 
 	if f.LFS {
 		f.pointer = fmt.Appendf(nil, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", f.SHA256, f.Size)
 		f.BlobID = gitID("blob", f.pointer)
-		xet := sha256.Sum256([]byte("xet:" + f.SHA256))
-		f.XetHash = hex.EncodeToString(xet[:])
+		f.XetHash = XetHash(f.SHA256)
 		return f, nil
 	}
 	blob := sha1.New() //nolint:gosec // as above

@@ -27,6 +27,9 @@ const (
 	xorbContent = xetChunk * xorbChunks
 )
 
+// XetHash is the name in Xet of content with a sha256, in hexadecimal.
+func XetHash(sum string) string { return digestOf("xet:" + sum)[len("sha256:"):] }
+
 // serveXetToken answers /api/{type}/{id}/xet-read-token/{rev}.
 func (h *Hub) serveXetToken(x *exchange, r *repo) {
 	if !r.Xet {

@@ -2,10 +2,13 @@
 //
 //   node hub.mjs file REPO PATH OUT [xet|plain] [TOKEN]
 //   node hub.mjs slice REPO PATH OUT START END
+//   node hub.mjs stale REPO COMMIT HASH SIZE OUT [TOKEN]
+//   node hub.mjs stream REPO PATH
 //   node hub.mjs list REPO
 //   node hub.mjs snapshot REPO DIR
 //   node hub.mjs gguf REPO PATH
 //   node hub.mjs fetch URL OUT
+import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 
 // Node reads HTTPS_PROXY itself where it knows NODE_USE_ENV_PROXY; elsewhere
@@ -14,6 +17,8 @@ const native = process.env.NODE_USE_ENV_PROXY === "1" && process.allowedNodeEnvi
 const undici = native ? undefined : await import("undici");
 const agent = native ? undefined : new undici.EnvHttpProxyAgent();
 const fetch = native ? globalThis.fetch : (url, init) => undici.fetch(url, { ...init, dispatcher: agent });
+
+const hubUrl = process.env.HF_ENDPOINT ?? "https://huggingface.co";
 
 const [command, ...args] = process.argv.slice(2);
 const save = async (path, blob) => {
@@ -29,7 +34,28 @@ const commands = {
 	},
 	async slice(repo, path, out, start, end) {
 		const { downloadFile } = await import("@huggingface/hub");
-		await save(out, (await downloadFile({ repo, path, fetch })).slice(Number(start), Number(end)));
+		const blob = await downloadFile({ repo, path, hubUrl, fetch });
+		await save(out, blob.slice(Number(start), Number(end)));
+		console.log(blob.constructor.name, blob.size);
+	},
+	// What a client does that has an old list of files: it asks for Xet by
+	// itself, and finds the storage by the token.
+	async stale(repo, commit, hash, size, out, accessToken) {
+		const { __internal_XetBlob: XetBlob } = await import("@huggingface/hub");
+		const refreshUrl = `${hubUrl}/api/models/${repo}/xet-read-token/${commit}`;
+		await save(out, new XetBlob({ refreshUrl, hash, size: Number(size), accessToken, fetch }));
+	},
+	// For a file that is too large to be kept.
+	async stream(repo, path) {
+		const { downloadFile } = await import("@huggingface/hub");
+		const blob = await downloadFile({ repo, path, hubUrl, fetch });
+		const sum = createHash("sha256");
+		let size = 0;
+		for await (const chunk of (await blob.response?.() ?? new Response(blob.stream())).body) {
+			sum.update(chunk);
+			size += chunk.byteLength;
+		}
+		console.log(blob.constructor.name, size, sum.digest("hex"));
 	},
 	async list(repo) {
 		const { listFiles } = await import("@huggingface/hub");
