@@ -80,7 +80,10 @@ func (g *Gate) Judge(ctx context.Context, f *File, client string, d time.Duratio
 	if err := cmp.Or(j.failure(), f.promised(j.size)); err != nil {
 		return err
 	}
-	sha256 := cmp.Or(j.subject.sha256, j.digest.SHA256)
+	sha256 := j.subject.sha256
+	if sha256 == "" {
+		sha256 = j.digest.SHA256 // not before kept
+	}
 	return g.judgment(ctx, store.VerdictRecord{SHA256: sha256, Size: j.size, Report: j.report}, f.origin(client))
 }
 
