@@ -27,6 +27,7 @@
 // advance, bytes may flow once the content is judged, but its last piece stays
 // back until it is proven: a client can not complete a file that is not the
 // announced one. When it is not known in advance, nothing flows before proven.
+// The disk is nobody's to wait for, except that a small file leaves once kept.
 //
 // A job outlives the client that started it while others wait, and stops a
 // while after the last one has left. What it has fetched by then stays for the

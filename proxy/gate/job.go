@@ -23,12 +23,14 @@ type job struct {
 	// changes after.
 	opened chan struct{} // object, size
 	judged chan struct{} // report
-	kept   chan struct{} // digest; verdict and content are stored
+	proven chan struct{} // digest
+	kept   chan struct{} // verdict and content are stored
 	err    error         // set before a failure closes anything
 
 	object *fetch.Object
 	size   int64
 	report scan.Report
+	took   time.Duration // of the inspection
 	digest fetch.Digest
 
 	// Guarded by gate.mu.
@@ -55,7 +57,7 @@ func (g *Gate) join(s *subject) (j *job, joined bool, err error) {
 	}
 	j = &job{
 		gate: g, subject: s, waiters: 1,
-		opened: make(chan struct{}), judged: make(chan struct{}), kept: make(chan struct{}),
+		opened: make(chan struct{}), judged: make(chan struct{}), proven: make(chan struct{}), kept: make(chan struct{}),
 	}
 	j.ctx, j.cancel = context.WithCancel(g.ctx)
 	g.jobs[s.key] = j
@@ -107,7 +109,7 @@ func (j *job) close() {
 func (j *job) run() {
 	j.err = j.gate.contain(j.work)
 	// The last stage first: whoever wakes at an earlier one sees the failure.
-	for _, stage := range []chan struct{}{j.kept, j.judged, j.opened} {
+	for _, stage := range []chan struct{}{j.kept, j.proven, j.judged, j.opened} {
 		select {
 		case <-stage:
 		default:
@@ -159,7 +161,7 @@ func (j *job) work() error {
 		Size:     j.size,
 		ReaderAt: object.Reader(j.ctx),
 	})
-	took := time.Since(started)
+	j.took = time.Since(started)
 	if err != nil && report.Verdict != scan.Malicious {
 		return err
 	}
@@ -176,21 +178,29 @@ func (j *job) work() error {
 		}
 		return err
 	}
-	return j.keep(took)
+	close(j.proven)
+	if err := j.keep(); err != nil {
+		// Whoever did not wait for it got what was proven all the same.
+		g.Logger.Error("content could not be kept", "sha256", j.digest.SHA256, "error", err)
+		return err
+	}
+	return nil
 }
 
-// keep stores the proven verdict and content.
-func (j *job) keep(took time.Duration) error {
+// keep stores the proven verdict and content, however soon the last client has
+// left: nobody waits for the disk.
+func (j *job) keep() error {
 	g, s, sha256 := j.gate, j.subject, j.digest.SHA256
+	ctx := context.WithoutCancel(j.ctx)
 	v := store.VerdictRecord{
 		SHA256: sha256, Fingerprint: g.Inspector.Fingerprint(), Size: j.digest.Size,
-		Verdict: j.report.Verdict, Report: j.report, InspectedAt: time.Now(), Duration: took,
+		Verdict: j.report.Verdict, Report: j.report, InspectedAt: time.Now(), Duration: j.took,
 	}
-	if err := g.Verdicts.PutVerdict(j.ctx, v); err != nil {
+	if err := g.Verdicts.PutVerdict(ctx, v); err != nil {
 		return err
 	}
 	if s.gitSHA1 != "" {
-		err := g.Records.PutAlias(j.ctx, s.gitSHA1, j.digest.Size, sha256)
+		err := g.Records.PutAlias(ctx, s.gitSHA1, j.digest.Size, sha256)
 		if errors.Is(err, store.ErrConflict) {
 			// Somebody made two files with one git id. Each is served by what
 			// it is; the id is of no use as a name for them.
@@ -199,35 +209,35 @@ func (j *job) keep(took time.Duration) error {
 			return err
 		}
 	}
-	d, err := g.decide(j.ctx, sha256, j.report)
+	d, err := g.decide(ctx, sha256, j.report)
 	if err != nil {
 		return err
 	}
 	switch {
 	case d.Action.Serves():
-		return j.detach(g.Blobs.Adopt)
+		return j.detach(ctx, g.Blobs.Adopt)
 	case d.Action == policy.Quarantine:
-		if err := j.detach(g.Blobs.Quarantine); err != nil {
+		if err := j.detach(ctx, g.Blobs.Quarantine); err != nil {
 			return err
 		}
 		// Whoever waited has an entry by now. Without one nobody would find
 		// the content.
-		if _, ok, err := g.Records.Quarantined(j.ctx, sha256); ok || err != nil {
+		if _, ok, err := g.Records.Quarantined(ctx, sha256); ok || err != nil {
 			return err
 		}
-		_, err = g.Records.PutQuarantine(j.ctx, entry(v, s.origin("")))
+		_, err = g.Records.PutQuarantine(ctx, entry(v, s.origin("")))
 		return err
 	}
 	return nil
 }
 
 // detach hands the spool file over to a place in the store.
-func (j *job) detach(to func(ctx context.Context, path, sha256 string) error) error {
+func (j *job) detach(ctx context.Context, to func(ctx context.Context, path, sha256 string) error) error {
 	path, err := j.object.Detach()
 	if err != nil {
 		return err
 	}
-	return to(j.ctx, path, j.digest.SHA256)
+	return to(ctx, path, j.digest.SHA256)
 }
 
 // failure returns why the job ended without a result, as far as it is known,
