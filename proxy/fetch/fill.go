@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// bufferSize is how much one connection reads at a time, in bytes. A TLS
-// record brings at most 16 KiB, so more is of little use.
-const bufferSize = 64 << 10
-
 // stream brings the content from front to back, beginning with a.
 func (o *Object) stream(a *attempt) {
 	end, err := o.fill(a)
@@ -121,23 +117,27 @@ const maxEmptyReads = 100
 // copy moves the body of a into the spool, at most up to the byte limit, which
 // may come down meanwhile. It returns the position it got to, and io.EOF when
 // the body ended before.
-func (o *Object) copy(a *attempt, limit func() int64) (int64, error) {
-	pos := a.Off
-	buf := make([]byte, bufferSize)
-	var scratch []byte // seldom needed
+func (o *Object) copy(a *attempt, limit func() int64) (pos int64, err error) {
+	pos = a.Off
+	g := newGather(o, pos, a.cancel)
+	defer func() {
+		if late := g.close(); late != nil {
+			err = late
+		}
+	}()
 	for empty := 0; ; {
 		end := limit()
 		if pos >= end {
 			return pos, nil
 		}
-		n, err := a.Read(buf[:min(int64(len(buf)), end-pos)])
+		n, err := a.Read(g.room(end - pos))
 		if n > 0 {
 			empty = 0
 			o.received.Add(int64(n))
-			if err := o.put(o.ctx, pos, buf[:n], &scratch); err != nil {
+			pos += int64(n)
+			if err := g.add(n); err != nil {
 				return pos, err
 			}
-			pos += int64(n)
 		} else if empty++; err == nil && empty > maxEmptyReads {
 			err = io.ErrNoProgress
 		}

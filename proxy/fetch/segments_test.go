@@ -51,7 +51,7 @@ func TestSegmentsComeSideBySide(t *testing.T) {
 	}
 	o := start(t, src.source(), wide(t))
 	whole(t, o, b)
-	if got := o.Stats().Received; got > int64(len(b))+bufferSize {
+	if got := o.Stats().Received; got > int64(len(b))+gatherSize {
 		t.Errorf("%d bytes were fetched for %d", got, len(b))
 	}
 }
