@@ -42,6 +42,7 @@ type stack struct {
 	hub       *hubtest.Hub
 	inspector *inspector
 	store     *store.Store
+	up        *upstream.Upstream
 	ca        *mitm.CA
 	addr      string
 	client    *http.Client
@@ -94,6 +95,7 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	up, err := upstream.New(upstream.Options{Proxy: parent, CAFile: s.hub.CAFile()})
 	must(err)
 	t.Cleanup(up.CloseIdleConnections)
+	s.up = up
 
 	if o.rules.Clean == policy.Block { // the zero value
 		o.rules = defaultRules
@@ -166,11 +168,14 @@ func newStack(t testing.TB, o stackOptions) *stack {
 }
 
 // newClient is an ordinary client behind the proxy, over HTTP/2 or HTTP/1.1.
-func (s *stack) newClient(h2 bool) *http.Client {
+func (s *stack) newClient(h2 bool) *http.Client { return s.clientOf(s.addr, h2) }
+
+// clientOf is a client behind a proxy with our certificate.
+func (s *stack) clientOf(addr string, h2 bool) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.ca.Certificate())
 	tr := &http.Transport{
-		Proxy:             http.ProxyURL(&url.URL{Scheme: "http", Host: s.addr}),
+		Proxy:             http.ProxyURL(&url.URL{Scheme: "http", Host: addr}),
 		TLSClientConfig:   &tls.Config{RootCAs: roots},
 		ForceAttemptHTTP2: h2,
 	}
