@@ -17,11 +17,13 @@ import (
 	"modelwall/scan/coreml"
 	"modelwall/scan/data"
 	"modelwall/scan/executable"
+	"modelwall/scan/flatbuffers"
 	"modelwall/scan/gguf"
 	"modelwall/scan/gitpack"
 	"modelwall/scan/hdf5"
 	"modelwall/scan/jinja"
 	"modelwall/scan/keras"
+	"modelwall/scan/msgpack"
 	"modelwall/scan/mxnet"
 	"modelwall/scan/onnx"
 	"modelwall/scan/paddle"
@@ -31,8 +33,12 @@ import (
 	"modelwall/scan/safetensors"
 	"modelwall/scan/sevenzip"
 	"modelwall/scan/skops"
+	"modelwall/scan/table"
 	"modelwall/scan/tar"
 	"modelwall/scan/tensorflow"
+	"modelwall/scan/tensorrt"
+	"modelwall/scan/torch7"
+	"modelwall/scan/xgboost"
 	"modelwall/scan/xml"
 	"modelwall/scan/yaml"
 	"modelwall/scan/zip"
@@ -51,6 +57,10 @@ func Scanners() []scan.Scanner {
 		coreml.New(),
 		paddle.New(),
 		mxnet.New(),
+		flatbuffers.New(),
+		[]scan.Scanner{msgpack.New(), torch7.New(), tensorrt.New()},
+		xgboost.New(),
+		table.New(),
 		[]scan.Scanner{keras.New(), skops.New(), config.New(), yaml.New(), xml.New(), jinja.New(), executable.New()},
 		data.New(),
 	)

@@ -13,7 +13,6 @@
 //	image          PNG, JPEG, GIF, WebP, TIFF, ICO
 //	audio, video   WAV, FLAC, Ogg, MP3 with ID3, MP4, Matroska
 //	document       PDF
-//	table          Parquet, Arrow, Feather, SQLite
 //	data           any other binary without a known signature
 //
 // What is not judged yet ("unsupported"): formats that can carry code, paths

@@ -103,16 +103,14 @@ func cases() []struct {
 		{"wav", []byte("RIFF\x00\x00\x00\x00WAVE"), []string{"audio"}, scan.Clean, ""},
 		{"mp4", []byte("\x00\x00\x00\x18ftypmp42"), []string{"video"}, scan.Clean, ""},
 		{"pdf", []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), []string{"document"}, scan.Clean, ""},
-		{"parquet", []byte("PAR1\x15\x00PAR1"), []string{"table"}, scan.Clean, ""},
 		{"tensor", random, []string{"data"}, scan.Clean, ""},
 		{"zeros", make([]byte, 100_000), []string{"data"}, scan.Clean, ""},
 		{"MZ without a program", append([]byte("MZ"), random...), []string{"data"}, scan.Clean, ""},
 
 		{"no script", []byte("#![feature(test)]\n"), []string{"text"}, scan.Clean, ""},
 
-		{"tflite", append([]byte("\x1c\x00\x00\x00TFL3"), random...), []string{"unsupported"}, scan.Undetermined, "data.unsupported"},
 		{"pyc", append([]byte("\xa7\x0d\r\n\x00\x00\x00\x00"), random...), []string{"unsupported"}, scan.Undetermined, "data.unsupported"},
-		{"rar", append([]byte("Rar!\x1a\x07\x01\x00"), random...), []string{"unsupported"}, scan.Undetermined, "data.unsupported"},
+		{"cabinet", append([]byte("MSCF\x00\x00\x00\x00"), random...), []string{"unsupported"}, scan.Undetermined, "data.unsupported"},
 		{"sentencepiece", message("\x0a", piece("<unk>"), "\x0a", piece("▁the"), "\x12", "spec"), []string{"sentencepiece", "data"}, scan.Clean, ""},
 
 		{"npy", npy(1, array("'<f8'", "(2, 3)"), make([]byte, 48)), []string{"npy"}, scan.Clean, ""},

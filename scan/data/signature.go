@@ -47,10 +47,6 @@ func media() []signature {
 		{4, "ftyp", "video"},
 		{0, "\x1aE\xdf\xa3", "video"},
 		{0, "%PDF-", "document"},
-		{0, "PAR1", "table"},
-		{0, "ARROW1\x00\x00", "table"},
-		{0, "FEA1", "table"},
-		{0, "SQLite format 3\x00", "table"},
 	}
 }
 
@@ -75,13 +71,6 @@ func matchMedia(name string) func(scan.Probe) bool {
 // here can judge.
 func carriers() []signature {
 	return []signature{
-		{4, "TFL3", "TensorFlow Lite"},
-		{4, "ORTM", "ONNX Runtime (ORT)"},
-		{4, "ET12", "ExecuTorch"},
-		{0, "ptrt", "TensorRT"},
-		{0, "ftrt", "TensorRT"},
-		{0, "\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1", "Torch7"},
-		{0, "4\n1\n3\nV 1\n", "Torch7"},
 		{0, "Rar!\x1a\x07", "RAR"},
 		{0, "MSCF", "Windows cabinet"},
 		{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE compound file"},
@@ -141,6 +130,7 @@ func owned(head []byte) bool {
 		"PK\x03\x04", "7z\xbc\xaf\x27\x1c", "\x1f\x8b\x08", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd",
 		"\x04\x22\x4d\x18", "\x02\x21\x4c\x18", npyMagic, "\x89HDF\r\n\x1a\n", "GGUF", "RKNN",
 		"RDX2\n", "RDX3\n", "RDA2\n", "RDA3\n", "RDB2\n", "RDB3\n", "X\n\x00\x00\x00\x02", "X\n\x00\x00\x00\x03", "A\n2\n", "A\n3\n", "B\n\x02\x00\x00\x00", "B\n\x03\x00\x00\x00", "\x1bLua", "\x1bLJ", "\x00asm", "dex\n",
+		"PAR1", "ARROW1", "FEA1", "SQLite format 3\x00", "ptrt", "ftrt", "CBM1",
 	} {
 		if bytes.HasPrefix(head, []byte(magic)) {
 			return true
@@ -157,6 +147,9 @@ func owned(head []byte) bool {
 		return true
 	}
 	if _, ok := find(media(), head); ok {
+		return true
+	}
+	if len(head) >= 8 && slices.Contains([]string{"TFL3", "ORTM"}, string(head[4:8])) {
 		return true
 	}
 	if p := program(head); p != "" && p != "PE" && !shebang(head) {
