@@ -112,7 +112,7 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 	case st.err == nil: // a budget ended it; the engine knows
 		return nil
 	case errors.Is(st.err, io.EOF):
-		return s.trailing(ctx, f, st.tail, sink)
+		return s.trailing(ctx, f, st.tail, s.format.joins && st.decoded > 0, sink)
 	case errors.Is(st.err, scan.ErrMalformed):
 		sink.Finding(scan.Finding{
 			Rule:      s.format.name + ".broken",
@@ -151,8 +151,10 @@ func (s *Scanner) confirm(ctx context.Context, f scan.File, sink scan.Sink) erro
 	return &scan.Error{Class: scan.ErrForeign, Offset: st.src.offset(), Reason: errors.New("does not decode")}
 }
 
-// trailing hands over what follows the last stream, unless it is zeros.
-func (s *Scanner) trailing(ctx context.Context, f scan.File, end int64, sink scan.Sink) error {
+// trailing hands over what follows the last stream, unless it is zeros. What
+// is joined to nothing is seen whole that way: weights of zeros begin like an
+// empty lzma file.
+func (s *Scanner) trailing(ctx context.Context, f scan.File, end int64, joined bool, sink scan.Sink) error {
 	src := &source{f: f, next: end}
 	if err := src.skipZeros(); err != nil {
 		return err
@@ -161,8 +163,11 @@ func (s *Scanner) trailing(ctx context.Context, f scan.File, end int64, sink sca
 	if off >= f.Size {
 		return nil
 	}
+	if s.format.joins && !joined { // each of these streams of zeros has 18 bytes
+		off = end + (off-end)/18*18
+	}
 	severity := scan.Low
-	if s.format.joins {
+	if joined {
 		severity = scan.SeveritySuspicious
 	}
 	sink.Finding(scan.Finding{
@@ -176,7 +181,7 @@ func (s *Scanner) trailing(ctx context.Context, f scan.File, end int64, sink sca
 	if err := sink.Member(ctx, m); err != nil {
 		return err
 	}
-	if s.format.joins {
+	if joined {
 		return scan.Limit(off, "Python may join what follows to the %s data", s.format.name)
 	}
 	return nil

@@ -234,9 +234,18 @@ func TestLZMAHeaders(t *testing.T) {
 	if !s.Match(scantest.Probe("x", none)) {
 		t.Error("Match = false for a dictionary of no bytes")
 	}
-	data := join(make([]byte, 36), pack(t, "lzma", hello))
-	if _, err := scantest.Scan(s, "x", data); !s.Match(scantest.Probe("x", data)) || !errors.Is(err, scan.ErrLimit) {
-		t.Errorf("zeros before a stream: %v", err)
+	for _, n := range []int{18, 36, 180} {
+		for props := range 2 { // of the stream that follows: a header may begin with zeros
+			next := pack(t, "lzma", hello)
+			if props == 0 {
+				copy(next, make([]byte, 3))
+			}
+			data := join(make([]byte, n), next)
+			r, err := scantest.Scan(s, "x", data)
+			if last := len(r.Members) - 1; !s.Match(scantest.Probe("x", data)) || err != nil || !bytes.Equal(r.Members[last].Data, next) {
+				t.Errorf("%d zeros before a stream: %v, %q", n, err, r.Members)
+			}
+		}
 	}
 	if s.Match(scantest.Probe("x", make([]byte, 10_000))) {
 		t.Error("Match = true for zeros")

@@ -14,16 +14,20 @@ import (
 )
 
 // lite is a model with one operation of the given code.
-func lite(code tab, op tab) []byte {
-	if op[1] == nil {
-		op[1], op[2] = ints{0, -1}, ints{1}
+func lite(code tab, more ...tab) []byte {
+	ops := vec{tab{0: 0, 1: ints{0}, 2: ints{1}}}
+	for _, op := range more {
+		if op[1] == nil {
+			op[1], op[2] = ints{0, -1}, ints{1}
+		}
+		ops = append(ops, op)
 	}
 	return build("TFL3", tab{
 		0: 3,
 		1: vec{tab{3: 0}, code},
 		2: vec{tab{
 			0: vec{tab{0: ints{1, 3}, 2: 1, 3: "in"}, tab{0: ints{1, 3}, 3: "out"}},
-			1: ints{0}, 2: ints{1}, 3: vec{tab{0: 0, 1: ints{0}, 2: ints{1}}, op},
+			1: ints{0}, 2: ints{1}, 3: ops,
 		}},
 		3: "description",
 		4: vec{tab{}, tab{0: blob("weights")}},
@@ -106,6 +110,17 @@ func TestHandedOn(t *testing.T) {
 	r, err := scantest.Scan(find("tflite"), "x", lite(custom("FlexErf"), tab{0: 1, 5: flexOptions("Erf", nodeDef("Erf"))}))
 	if want := "\x0a\x08" + string(nodeDef("Erf")); err != nil || len(r.Members) != 1 || string(r.Members[0].Data) != want {
 		t.Errorf("%v, members %q, want %q", err, r.Members, want)
+	}
+	var all string
+	var ops []tab
+	for _, name := range []string{"Erf", "Elu", "Exp"} {
+		node := nodeDef(name + strings.Repeat("x", 100))
+		ops = append(ops, tab{0: 1, 5: flexOptions(name, node)})
+		all += "\x0a" + string([]byte{byte(len(node))}) + string(node)
+	}
+	r, err = scantest.Scan(find("tflite"), "x", lite(custom("FlexErf"), ops...))
+	if err != nil || len(r.Members) != 1 || string(r.Members[0].Data) != all {
+		t.Errorf("%v, members %q, want %q", err, r.Members, all)
 	}
 	const pickle = "\x80\x02}."
 	r, err = scantest.Scan(find("executorch"), "x", program(nil, nil, tab{3: vec{tab{0: blob("plain")}, tab{0: blob(pickle)}}}))

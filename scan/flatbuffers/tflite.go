@@ -1,7 +1,6 @@
 package flatbuffers
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -18,8 +17,7 @@ const (
 	opIntermediates, opLargeAt, opLargeSize   = 8, 9, 10
 	bufferData, bufferAt, bufferSize          = 0, 1, 2
 	builtinCustom, builtinPlaceholder         = 32, 127
-	maxFlex                                   = 4 << 20 // bytes of definitions that are handed on
-	maxOptions                                = 1 << 20 // bytes of one
+	maxFlex                                   = 1 << 16 // definitions that are handed on
 	tensorBuffer                              = 2
 )
 
@@ -27,10 +25,6 @@ const (
 type code struct {
 	custom string // "" for one that is built in
 }
-
-// flex collects the definitions of TensorFlow operations as the graph that
-// they are: field 1 of a GraphDef is a node.
-type flex struct{ graph []byte }
 
 // tflite walks a TensorFlow Lite model.
 func tflite(m *model) {
@@ -45,12 +39,12 @@ func tflite(m *model) {
 		t.vector(bufferData, 1) // checks its bounds
 		m.outside(t, bufferAt, bufferSize, "a buffer")
 	})
-	var fx flex
+	fx := flex{f: m.f}
 	m.each(root.vector(modelGraphs, 4), func(_ int64, g table) {
 		m.graph(g, codes, buffers, &fx)
 	})
-	if len(fx.graph) > 0 && (m.err == nil || len(fx.graph) < maxFlex) {
-		err := m.sink.Member(m.ctx, scan.Member{Name: "flex.pb", At: bytes.NewReader(fx.graph), Size: int64(len(fx.graph))})
+	if len(fx.parts) > 0 {
+		err := m.sink.Member(m.ctx, scan.Member{Name: "flex.pb", At: &fx, Size: fx.size})
 		if m.err == nil {
 			m.err = err
 		}
@@ -171,23 +165,24 @@ func (m *model) definition(op table, fx *flex) {
 	if n == 0 || m.err != nil {
 		return
 	}
-	if n > maxOptions || len(fx.graph)+int(n) > maxFlex {
-		m.err = scan.Limit(at, "more definitions of TensorFlow operations than are read")
+	if len(fx.parts) >= maxFlex {
+		m.err = scan.Limit(at, "more than %d definitions of TensorFlow operations", maxFlex)
 		return
 	}
-	b := make([]byte, n)
-	if m.bytes(b, at); m.err != nil {
+	node, ok := m.flexNode(extent{at, n})
+	if m.err != nil {
 		return
 	}
-	node, ok := flexNode(b)
 	if !ok {
 		m.finding("flex_op", scan.SeveritySuspicious, "obfuscation", at, "the definition of a TensorFlow operation can not be read")
 		return
 	}
-	fx.graph = append(fx.graph, 0x0a)
-	fx.graph = binary.AppendUvarint(fx.graph, uint64(len(node)))
-	fx.graph = append(fx.graph, node...)
-	if name, ok := nodeOp(node); ok {
+	fx.add(node)
+	head := make([]byte, min(node.n, maxText))
+	if m.bytes(head, node.at); m.err != nil {
+		return
+	}
+	if name, ok := nodeOp(head); ok {
 		m.tensorflow(at, name)
 	}
 }
@@ -195,62 +190,65 @@ func (m *model) definition(op table, fx *flex) {
 // flexNode returns the second item of a FlexBuffer vector of two strings. A
 // FlexBuffer ends with the type of its root and the width of the offset to it;
 // items are offsets back from where they stand.
-func flexNode(b []byte) ([]byte, bool) {
-	if len(b) < 6 {
-		return nil, false
+func (m *model) flexNode(b extent) (extent, bool) {
+	if b.n < 6 {
+		return extent{}, false
 	}
-	width := int(b[len(b)-1])
-	at := len(b) - 2 - width
-	root := b[len(b)-2]
+	var last [2]byte
+	m.bytes(last[:], b.at+b.n-2)
+	root, width := last[0], int64(last[1])
+	at := b.n - 2 - width
 	if at < 0 || root>>2 != 10 && root>>2 != 15 { // a vector, maybe of strings
-		return nil, false
+		return extent{}, false
 	}
-	up, ok := number(b, at, width)
+	up, ok := m.number(b, at, width)
 	if !ok || up > at {
-		return nil, false
+		return extent{}, false
 	}
 	first := at - up
 	width = 1 << (root & 3)
-	count, ok := number(b, first-width, width)
+	count, ok := m.number(b, first-width, width)
 	if !ok || count < 2 {
-		return nil, false
+		return extent{}, false
 	}
 	item := first + width
-	up, ok = number(b, item, width)
+	up, ok = m.number(b, item, width)
 	if !ok || up > item {
-		return nil, false
+		return extent{}, false
 	}
 	text := item - up
-	wide := 1
+	wide := int64(1)
 	if root>>2 == 10 { // the items' types follow them
 		types := first + count*width
-		if count > len(b) || types+1 >= len(b) {
-			return nil, false
+		if types+1 >= b.n {
+			return extent{}, false
 		}
-		wide = 1 << (b[types+1] & 3)
+		var kind [1]byte
+		m.bytes(kind[:], b.at+types+1)
+		wide = 1 << (kind[0] & 3)
 	}
-	size, ok := number(b, text-wide, wide)
-	if !ok || size > len(b)-text {
-		return nil, false
+	size, ok := m.number(b, text-wide, wide)
+	if !ok || size > b.n-text {
+		return extent{}, false
 	}
-	return b[text : text+size], true
+	return extent{b.at + text, size}, true
 }
 
-// number reads an unsigned integer of 1, 2, 4 or 8 bytes.
-func number(b []byte, at, width int) (int, bool) {
-	if at < 0 || at > len(b)-width {
+// number reads an unsigned integer of 1, 2, 4 or 8 bytes at a place in b. One
+// that is larger than b is none.
+func (m *model) number(b extent, at, width int64) (int64, bool) {
+	if at < 0 || at > b.n-width {
 		return 0, false
 	}
-	v := uint64(0)
+	var p [8]byte
 	switch width {
 	case 1, 2, 4, 8:
-		for i := range width {
-			v |= uint64(b[at+i]) << (8 * i)
-		}
+		m.bytes(p[:width], b.at+at)
 	default:
 		return 0, false
 	}
-	return int(v), v <= uint64(len(b))
+	v := le.Uint64(p[:])
+	return int64(v), v <= uint64(b.n)
 }
 
 // nodeOp returns the operation of a NodeDef: field 2.

@@ -193,6 +193,13 @@ func streamed(it item) item {
 	return it
 }
 
+// halfStreamed has its size ahead and its packed size behind, as macOS does.
+func halfStreamed(it item, size int) item {
+	it = streamed(it)
+	it.local.size = uint32(size)
+	return it
+}
+
 // zip64 is the extra field with the given values.
 func zip64(values ...uint64) []byte {
 	b := le.AppendUint16(nil, 1)

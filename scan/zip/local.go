@@ -48,7 +48,8 @@ func (w *walk) readLocal(off int64) (local, bool, error) {
 	nameLen := int(le.Uint16(b[26:]))
 	l.name = string(b[localLen : localLen+nameLen])
 	l.extra(b[localLen+nameLen:], nil)
-	l.sized = l.flags&flagDescriptor == 0 || l.packed != 0 || l.size != 0
+	// macOS writes the size ahead and the packed size behind the bytes.
+	l.sized = l.flags&flagDescriptor == 0 || l.packed != 0 || l.size != 0 && l.method == methodStore
 	return l, true, nil
 }
 
@@ -87,6 +88,9 @@ func (w *walk) compare(e *entry, l *local) {
 		w.confusion("zip.method", l.off, fmt.Sprintf("%s has method %d in the central directory and %d in its local header", name, e.method, l.method))
 	}
 	if !l.sized {
+		if l.size != 0 && e.size != l.size {
+			w.confusion("zip.size", l.off, fmt.Sprintf("%s has %d bytes in the central directory and %d in its local header", name, e.size, l.size))
+		}
 		return
 	}
 	if e.packed != l.packed || e.size != l.size {

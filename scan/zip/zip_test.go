@@ -48,6 +48,8 @@ func samples(t testing.TB) []sample {
 		{"lzma", archive(packed(t, "a.bin", hello, 14)), "", scan.Info, nil, only},
 		{"zstd", archive(packed(t, "a.bin", hello, 93)), "", scan.Info, nil, only},
 		{"xz", archive(packed(t, "a.bin", hello, 95)), "", scan.Info, nil, only},
+		{"data descriptors of macOS", archive(halfStreamed(packed(t, "b", hello, 8), len(hello)), stored("a.bin", hello)), "", scan.Info, nil, map[string]string{"a.bin": hello, "b": hello}},
+		{"data descriptor and another size", archive(halfStreamed(packed(t, "b", hello, 8), 1)), "zip.size", scan.SeveritySuspicious, nil, map[string]string{"b": hello}},
 		{"data descriptors", archive(streamed(stored("a.bin", hello)), streamed(packed(t, "b", hello, 8))), "", scan.Info, nil, map[string]string{"a.bin": hello, "b": hello}},
 		{"prefix", prefixed("#!/bin/sh\nexit\n", stored("a.bin", hello)), "", scan.Info, nil, only},
 		{"prefix, offsets moved", moved("MZ stub", stored("a.bin", hello)), "", scan.Info, nil, only},
