@@ -25,12 +25,15 @@ import (
 	"modelwall/scan/keras"
 	"modelwall/scan/msgpack"
 	"modelwall/scan/mxnet"
+	"modelwall/scan/notebook"
 	"modelwall/scan/onnx"
 	"modelwall/scan/paddle"
 	"modelwall/scan/pickle"
+	"modelwall/scan/python"
 	"modelwall/scan/rdata"
 	"modelwall/scan/rknn"
 	"modelwall/scan/safetensors"
+	"modelwall/scan/script"
 	"modelwall/scan/sevenzip"
 	"modelwall/scan/skops"
 	"modelwall/scan/table"
@@ -62,6 +65,8 @@ func Scanners() []scan.Scanner {
 		xgboost.New(),
 		table.New(),
 		[]scan.Scanner{keras.New(), skops.New(), config.New(), yaml.New(), xml.New(), jinja.New(), executable.New()},
+		[]scan.Scanner{notebook.New(), python.New()},
+		script.New(),
 		data.New(),
 	)
 }

@@ -257,6 +257,22 @@ func Formats() []Row {
 			Names:      []string{".parquet", ".arrow", ".feather", ".sqlite", ".mdb"},
 		},
 		{
+			Title:      "Python sources and notebooks",
+			Formats:    []string{"python", "notebook"},
+			Recognised: "text that is Python; JSON with cells",
+			Checked:    "what runs on import, after constants are put together: decoded or downloaded code, keys that leave, destruction; what merely could is told",
+			Read:       "all",
+			Names:      []string{".py", ".ipynb"},
+		},
+		{
+			Title:      "shell scripts, Dockerfiles, pip requirements, path files, launchers, HTML and SVG",
+			Formats:    []string{"shell", "requirements", "pth", "desktop", "html"},
+			Recognised: "text of their form",
+			Checked:    "what runs when it is installed or opened: wired shells, downloads that are run, indexes elsewhere, scripts",
+			Read:       "all",
+			Names:      []string{".html", ".svg", ".desktop", ".sh", ".pth"},
+		},
+		{
 			Title:      "npy",
 			Formats:    []string{"npy"},
 			Recognised: "magic",
