@@ -28,6 +28,7 @@ func TestScanner(t *testing.T) {
 	}
 	add(scan.Info, nil, map[string]string{
 		"stable baselines": "!!python/object/apply:collections.OrderedDict\n- - - batch_size\n    - 128\n  - - env_wrapper\n    - list\n",
+		"buffer":           "a: !!python/object/new:_io.BytesIO\n  state: !!python/tuple [!!binary '', 0, null]\nb: !!python/object/apply:io.StringIO []\n",
 		"tuple":            "shape: !!python/tuple [1, 2]\nx: !!python/unicode 'a'\n",
 		"path":             "dir: !!python/object/apply:pathlib.PosixPath\n- /\n- home\n",
 		"namespace":        "!!python/object:argparse.Namespace\nlr: 0.1\n",
@@ -88,6 +89,7 @@ func TestScanner(t *testing.T) {
 		"apply in value":  "a:\n  b:\n  - c: !!python/object/apply:subprocess.check_output [[id]]\n",
 		"apply in flow":   "{a: [1, !!python/object/apply:os.system [id]]}\n",
 		"new":             "!!python/object/new:os.system [id]\n",
+		"opened":          "!!python/object/new:_io.FileIO [/etc/passwd]\n",
 		"new type":        "!!python/object/new:type\nargs: ['z', !!python/tuple [], {'extend': !!python/name:exec }]\nlistitems: \"__import__('os').system('id')\"\n",
 		"name":            "!!python/object/new:tuple [!!python/object/new:map [!!python/name:eval , ['1']]]\n",
 		"verbatim":        "a: !<tag:yaml.org,2002:python/object/apply:os.system> [id]\n",

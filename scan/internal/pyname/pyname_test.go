@@ -14,13 +14,13 @@ func TestCall(t *testing.T) {
 			omegaconf.OmegaConf.create builtins.dict collections.OrderedDict pathlib.PosixPath functools.partial argparse.Namespace
 			transformers.AutoModel.from_pretrained torch.nn.functional.relu torch.manual_seed random.seed numpy.float64
 			numpy.core.multiarray.scalar stable_baselines3.ppo.policies.MlpPolicy os.path.join torch.device int
-			hydra.utils.get_method diffusers.UNet2DConditionModel torch.utils.data.DataLoader speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
+			io.BytesIO _io.BytesIO _io.StringIO _pyio.BytesIO hydra.utils.get_method diffusers.UNet2DConditionModel torch.utils.data.DataLoader speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
 			pymdownx.superfences.fence_code_format materialx.emoji.twemoji os.cpu_count numpy.random.RandomState speechbrain.utils.fetching.FetchSource huggingface_hub.constants.HF_HUB_CACHE`,
 		Custom: `evil_pkg.Evil src.models.mnist_module.MNISTLitModule custom_package.builders.SafeFactory my.utils.evaluate train.pesq_eval`,
 		Risky: `custom_module.eval_function operator.attrgetter datasets.load_dataset base64.b64decode builtins.getattr
 			nemo.utils.run_command torch.compile pandas.read_csv os.makedirs torch.optim.__getattribute__ my.safe_eval`,
 		Dangerous: `os.system posix.system nt.system subprocess.Popen builtins.eval builtins.exec __builtin__.eval builtins.__import__
-			torch.os.system nemo.utils.os.system torch.hub.load torch.load numpy.load pickle.loads importlib.import_module pydoc.locate
+			_io.open _io.FileIO torch.os.system nemo.utils.os.system torch.hub.load torch.load numpy.load pickle.loads importlib.import_module pydoc.locate
 			shutil.rmtree runpy.run_path code.interact torch.utils.collect_env.run numpy.f2py.crackfortran.myeval eval exec builtins.type
 			a.b.__globals__.c os.path.os.system torch.serialization.os.system yaml.unsafe_load IPython.get_ipython pdb.run
 			cProfile.run timeit.timeit types.FunctionType builtins.open urllib.request.urlopen torch.jit.load joblib.load logging.config.dictConfig
