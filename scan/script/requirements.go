@@ -160,8 +160,8 @@ func (r *requirements) direct(url string, off int64) {
 	if _, rest, ok := strings.Cut(address, "ssh://git@"); ok {
 		address = "ssh://" + rest
 	}
-	switch shell.Judge(address) {
-	case shell.Known, shell.Local, shell.Open:
+	switch trust := shell.Judge(address); {
+	case trust >= shell.Open || shell.Store(address):
 		r.add("url", scan.Low, off, "installs a package from "+scan.Quote(url, 120))
 	default:
 		r.add("url", scan.SeveritySuspicious, off, "installs a package from a place that is not a usual one: "+scan.Quote(url, 120))

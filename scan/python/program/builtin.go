@@ -28,7 +28,11 @@ func (m *machine) global(callee *value, args []arg, off int64) *value {
 		return v
 	}
 	if fetches(name) || sends(name) {
-		return m.network(name, args, off)
+		v := m.network(name, args, off)
+		if connection(name) {
+			return &value{kind: inst, text: name, items: firstArg(args)}
+		}
+		return v
 	}
 	m.callbacks(args, off)
 	t, p := gather(args)
@@ -40,35 +44,6 @@ func firstArg(args []arg) []*value {
 		return []*value{args[0].v}
 	}
 	return nil
-}
-
-// callbacks lets a function that is handed over be called, as it may be.
-func (m *machine) callbacks(args []arg, off int64) {
-	for _, a := range args {
-		switch a.v.kind {
-		case function:
-			m.edge(a.v.fn)
-		case method:
-			if a.v.recv.kind == inst && a.v.recv.cls != nil {
-				if f := m.find(a.v.recv.cls, a.v.text); f != nil {
-					m.edge(f)
-				}
-			}
-		case ref:
-			if k, ok := sinks(a.v.text); ok && (a.kw == "target" || a.kw == "func" || a.kw == "function" || a.kw == "fn") {
-				rest := positional(args, 1<<20, "args", "kwargs")
-				if rest != nil && rest.kind == seq {
-					var as []arg
-					for _, i := range rest.items {
-						as = append(as, arg{v: i})
-					}
-					m.sinkCall(k, a.v.text, as, off)
-				}
-			}
-		case mapping:
-			// cmdclass={"install": C} and the like: the methods run in time.
-		}
-	}
 }
 
 // first is the first argument, unknown without.
@@ -300,6 +275,9 @@ func (m *machine) open(args []arg, off int64) *value {
 	mode := positional(args, 1, "mode")
 	v := &value{kind: inst, text: "file", items: []*value{path}, params: path.params}
 	if mode != nil && mode.known() && strings.ContainsAny(mode.text, "wax+") {
+		if strings.Contains(mode.text, "w") {
+			m.removes(path, off)
+		}
 		m.writes(path, off)
 		return v
 	}
@@ -337,7 +315,7 @@ func (m *machine) saved(path *value, url string) {
 
 // fileTaint says what reading a path gives.
 func fileTaint(path *value) taint {
-	t := fromFile | path.taint&(dropped|net)
+	t := fromFile | path.taint&(dropped|net|secret|fromHub)
 	if path.kind != str {
 		return t
 	}

@@ -133,6 +133,9 @@ func (m *machine) apply(v *value, args []arg, off int64) *value {
 			}
 		}
 	}
+	if v.kind == unknown && m.fn() != m.module {
+		m.fn().applies |= v.params
+	}
 	if v.taint&compiled != 0 { // a function made of a code object
 		m.sink(sinkCode, "a function made at run time", v, args, off)
 	}
@@ -177,8 +180,20 @@ func (m *machine) invoke(f *fun, args []arg, off int64) *value {
 	}
 	for _, s := range f.sinks[:min(len(f.sinks), 16)] {
 		if v := actual(s.param); v != nil && (v.taint != 0 || v.params != 0 || v.known() || v.kind == seq || v.kind == str) {
+			if s.part && v.taint&(net|decoded|built|dropped) == 0 {
+				m.parts(v, off)
+				continue
+			}
 			m.sink(s.sink, f.name, v, nil, off)
 		}
+	}
+	for i := range min(len(f.params), 63) {
+		if f.applies&(1<<i) != 0 {
+			m.handed(i, actual(i), args, off)
+		}
+	}
+	if f.value != nil && m.spend(itemCost) {
+		return m.inline(f, actual)
 	}
 	r := f.ret
 	if r == nil {
@@ -236,7 +251,7 @@ func (m *machine) find(c *cls, name string) *fun {
 // instantiate makes an object of a class of the file.
 func (m *machine) instantiate(c *cls, args []arg, off int64) *value {
 	v := &value{kind: inst, cls: c}
-	for _, name := range [...]string{"__new__", "__init__", "__post_init__"} {
+	for _, name := range [...]string{"__new__", "__init__", "__post_init__", "__del__"} {
 		if f := m.find(c, name); f != nil {
 			m.invoke(f, append([]arg{{v: v}}, args...), off)
 		}
@@ -288,6 +303,8 @@ func (m *machine) entries(f *fun) {
 		f.entry = is("__init__", "__call__")
 	case base("BaseHandler") || strings.HasSuffix(c.name, "Handler") && is("initialize"): // TorchServe
 		f.entry = is("__init__", "initialize", "preprocess", "inference", "postprocess", "handle")
+	case strings.HasSuffix(c.name, "Handler") && f.name == "handle" && len(f.params) == 3: // the same without its base
+		f.entry = true
 	case c.name == "TritonPythonModel":
 		f.entry = is("initialize", "execute")
 	case base("PreTrainedModel", "PretrainedConfig", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "ProcessorMixin", "ImageProcessingMixin", "BaseImageProcessor", "FeatureExtractionMixin", "SequenceFeatureExtractor", "DiffusionPipeline", "GenerationMixin", "Pipeline", "PythonModel"):

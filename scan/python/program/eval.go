@@ -37,7 +37,7 @@ func (m *machine) eval(n *syntax.Node) *value {
 		}
 		return number(0)
 	case syntax.Attr:
-		v := m.attr(m.eval(n.Kids[0]), n.Text)
+		v := m.attr(m.eval(n.Kids[0]), n.Text, n.Off)
 		if n.Disguised {
 			return m.disguised(n, v)
 		}
@@ -216,20 +216,25 @@ func (m *machine) lambda(n *syntax.Node) *value {
 		f.params = append(f.params, strings.TrimLeft(p, "*"))
 		m.scope.names[f.params[i]] = of(0, 1<<min(i, 63))
 	}
-	f.ret = m.eval(n.Kids[0])
+	f.ret, f.value = m.eval(n.Kids[0]), n.Kids[0]
 	m.scope = saved
 	return &value{kind: function, fn: f}
 }
 
 // attr is obj.name.
-func (m *machine) attr(obj *value, name string) *value {
+func (m *machine) attr(obj *value, name string, off int64) *value {
 	m.dunder(name)
 	switch obj.kind {
 	case ref:
 		if name == "__dict__" {
 			return obj
 		}
-		return global(canonical(obj.text + "." + name))
+		v := global(canonical(obj.text + "." + name))
+		v.taint = obj.taint & built
+		if v.text == "mmap.PROT_EXEC" && m.judging {
+			m.native["PROT_EXEC"] = off
+		}
+		return v
 	case inst:
 		if obj.cls != nil {
 			if v, ok := obj.cls.attrs[name]; ok {
@@ -248,7 +253,7 @@ func (m *machine) attr(obj *value, name string) *value {
 	case union:
 		var out *value
 		for _, v := range obj.items {
-			out = merge(out, m.attr(v, name))
+			out = merge(out, m.attr(v, name, off))
 		}
 		return out
 	}
@@ -322,6 +327,10 @@ func (m *machine) index(obj *value, i any) *value {
 		if obj.text == "globals" && key.known() {
 			return m.lookup(key.text)
 		}
+	case method:
+		if v := climbed(obj.text, key); v != nil {
+			return v
+		}
 	case union:
 		var out *value
 		for _, v := range obj.items {
@@ -333,9 +342,31 @@ func (m *machine) index(obj *value, i any) *value {
 	return of(t, p)
 }
 
+// climbed is what stands under a key in the names of a function that nobody
+// imported: the way of code that wants to hide what it calls.
+func climbed(attr string, key *value) *value {
+	if !key.known() || attr != "__globals__" && attr != "func_globals" && attr != "__builtins__" && attr != "__dict__" {
+		return nil
+	}
+	v := &value{kind: ref, taint: built}
+	switch {
+	case key.text == "__builtins__":
+		v.text = "builtins"
+	case attr != "__dict__" && isSink("builtins."+key.text) || attr != "__dict__" && key.text == "__import__":
+		v.text = "builtins." + key.text
+	case attr != "__dict__" && isSink("os."+key.text):
+		v.text = "os." + key.text
+	case attr != "__dict__" && hub(key.text):
+		v.text = canonical(key.text)
+	default:
+		return nil
+	}
+	return v
+}
+
 // named is an attribute whose name is a computed string.
 func (m *machine) named(obj, key *value) *value {
-	v := m.attr(obj, key.text)
+	v := m.attr(obj, key.text, 0)
 	if v.kind == ref && key.taint&(built|decoded) != 0 {
 		v = &value{kind: ref, text: v.text, taint: built}
 	}

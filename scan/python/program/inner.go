@@ -28,35 +28,17 @@ func (m *machine) run(what, source string, off int64) {
 	if err != nil {
 		return
 	}
-	type key struct {
-		what string
-		off  int64
-	}
-	sev := map[key]scan.Severity{}
+	sev := map[factKey]scan.Severity{}
 	for _, f := range cold.Facts {
-		sev[key{f.What, f.Off}] = max(sev[key{f.What, f.Off}], f.Severity)
+		k := factKey{f.What, f.Off}
+		sev[k] = max(sev[k], f.Severity)
 	}
 	for _, f := range hot.Facts {
 		if f.Severity > scan.Low {
-			m.reportOnce(f, sev[key{f.What, f.Off}], what+": "+f.Message, off)
+			m.report(f.What, f.Severity, sev[factKey{f.What, f.Off}], f.Technique, what+": "+f.Message, off)
 		}
 	}
 	for _, i := range hot.Members {
 		m.member(i.Name, string(i.Data))
-	}
-}
-
-// reportOnce keeps a fact of an inner program at the place where it is run.
-func (m *machine) reportOnce(f Fact, cold scan.Severity, message string, off int64) {
-	for _, g := range m.facts {
-		if g.Off == off && g.What == f.What && g.Severity >= f.Severity && g.cold >= cold {
-			return
-		}
-	}
-	if len(m.facts) < maxFacts {
-		m.facts = append(m.facts, fact{
-			Fact: Fact{What: f.What, Severity: f.Severity, Technique: f.Technique, Message: message, Off: off},
-			cold: cold, fn: m.fn(), main: m.guard > 0 || m.opts.Interactive,
-		})
 	}
 }

@@ -107,6 +107,7 @@ func (m *machine) library(name string, args []arg, off int64) (*value, bool) {
 		}
 		return v, true
 	case "shutil.rmtree", "os.removedirs":
+		m.removes(a, off)
 		if a.known() && destroysAll(a.text) {
 			m.report("destroys", scan.SeverityMalicious, scan.SeverityMalicious, "destruction", "deletes "+scan.Quote(a.text, 80), off)
 		}
@@ -118,7 +119,7 @@ func (m *machine) library(name string, args []arg, off int64) (*value, bool) {
 			}
 		}
 		return &value{kind: inst, text: name}, true
-	case "threading.Thread", "multiprocessing.Process", "threading.Timer", "atexit.register", "_thread.start_new_thread", "thread.start_new_thread", "asyncio.run", "signal.signal", "sys.settrace", "concurrent.futures.ThreadPoolExecutor.submit":
+	case "threading.Thread", "multiprocessing.Process", "threading.Timer", "atexit.register", "_thread.start_new_thread", "thread.start_new_thread", "asyncio.run", "signal.signal", "sys.settrace", "sys.setprofile", "concurrent.futures.ThreadPoolExecutor.submit":
 		m.start(name, args, off)
 		return &value{kind: inst, text: name, taint: t, params: p}, true
 	case "setuptools.setup", "distutils.core.setup", "numpy.distutils.core.setup", "skbuild.setup":
@@ -135,63 +136,71 @@ func (m *machine) library(name string, args []arg, off int64) (*value, bool) {
 				"TorchScript calls "+name+", which reads or writes files of the machine that runs the model", off)
 		}
 		return of(t, p), true
-	case "sys.setprofile", "gc.get_objects":
+	case "gc.get_objects", "os.chmod":
 		return of(0, 0), true
-	case "os.chmod":
+	case "os.walk", "os.listdir", "os.scandir", "os.fwalk", "glob.glob", "glob.iglob":
+		return listed(a, t, p), true
+	case "os.remove", "os.unlink", "os.rename", "os.replace", "os.truncate", "shutil.move", "send2trash.send2trash":
+		m.removes(a, off)
 		return of(0, 0), true
+	case "huggingface_hub.get_token", "huggingface_hub.utils.get_token", "huggingface_hub.HfFolder.get_token", "huggingface_hub.hf_api.HfFolder.get_token", "keyring.get_password":
+		return of(token, 0), true
+	case "win32crypt.CryptUnprotectData", "browser_cookie3.load", "browser_cookie3.chrome", "browser_cookie3.firefox", "browser_cookie3.edge", "browser_cookie3.opera", "browser_cookie3.brave":
+		return of(secret, 0), true
+	case "huggingface_hub.hf_hub_download", "huggingface_hub.cached_download", "transformers.utils.cached_file", "transformers.utils.hub.cached_file", "modelscope.hub.file_download.model_file_download":
+		return &value{kind: inst, text: name, taint: fromHub, params: p}, true
+	case "pip.main", "pip._internal.main", "pip._internal.cli.main.main":
+		words := &value{kind: seq, items: []*value{text(str, "pip")}}
+		if a.kind == seq {
+			words.items = append(words.items, a.items...)
+		}
+		m.sink(sinkProc, name, words, args, off)
+		return of(0, 0), true
+	case "torch.utils.cpp_extension.load_inline":
+		m.compiles(args, off)
+		return &value{kind: inst, text: name}, true
 	case "cryptography.fernet.Fernet", "Crypto.Cipher.AES.new", "Cryptodome.Cipher.AES.new", "Crypto.Cipher.ARC4.new":
 		return &value{kind: inst, text: "cipher", taint: t, params: p}, true
 	}
-	if last := name[strings.LastIndexByte(name, '.')+1:]; nativeCall(last) && m.judging {
-		m.native[last] = off
-		if t&(literal|decoded|built) != 0 {
-			m.native["payload"] = off
-		}
-	}
+	m.nativeUse(name[strings.LastIndexByte(name, '.')+1:], off)
 	return nil, false
+}
+
+// nativeUse keeps what is done with machine code.
+func (m *machine) nativeUse(name string, off int64) {
+	if !m.judging || !nativeCall(name) {
+		return
+	}
+	m.native[name] = off
+	if exec := m.native["PROT_EXEC"]; name == "CFUNCTYPE" && exec > 0 {
+		m.report("shellcode", scan.SeveritySuspicious, scan.Low, "code-execution", "makes a function of memory that it may write and execute", off)
+	}
+}
+
+// compiles judges the C++ that a program brings along.
+func (m *machine) compiles(args []arg, off int64) {
+	for _, a := range args {
+		a.v.each(func(v *value) {
+			if v.kind != str {
+				return
+			}
+			for _, w := range [...]string{"system(", "popen(", "execve(", "execl(", "execvp(", "connect("} {
+				if i := strings.Index(v.text, w); i >= 0 && (i == 0 || !identifier(v.text[i-1:i])) {
+					m.report("native", scan.SeveritySuspicious, scan.Low, "code-execution", "compiles and loads C++ that calls "+w+")", off)
+				}
+			}
+		})
+	}
 }
 
 // nativeCall reports the functions that put machine code into memory and run
 // it.
 func nativeCall(name string) bool {
 	switch name {
-	case "VirtualAlloc", "VirtualAllocEx", "VirtualProtect", "WriteProcessMemory", "RtlMoveMemory", "RtlCopyMemory", "CreateThread", "CreateRemoteThread", "NtCreateThreadEx", "QueueUserAPC", "NtAllocateVirtualMemory", "memfd_create", "EnumSystemLocalesA":
+	case "VirtualAlloc", "VirtualAllocEx", "VirtualProtect", "WriteProcessMemory", "RtlMoveMemory", "RtlCopyMemory", "CreateThread", "CreateRemoteThread", "NtCreateThreadEx", "QueueUserAPC", "NtAllocateVirtualMemory", "memfd_create", "CFUNCTYPE", "EnumSystemLocalesA":
 		return true
 	}
 	return false
-}
-
-// start calls what a thread or a hook is given to call.
-func (m *machine) start(name string, args []arg, off int64) {
-	target := positional(args, 1<<20, "target", "function")
-	if target == nil {
-		i := 0
-		switch name {
-		case "threading.Timer", "signal.signal":
-			i = 1
-		case "threading.Thread", "multiprocessing.Process":
-			i = 1
-		}
-		target = positional(args, i)
-	}
-	if target == nil {
-		return
-	}
-	var as []arg
-	if rest := positional(args, 1<<20, "args"); rest != nil && rest.kind == seq {
-		for _, i := range rest.items {
-			as = append(as, arg{v: i})
-		}
-	} else if name == "atexit.register" {
-		as = args[1:]
-	} else if rest := positional(args, 1); strings.HasSuffix(name, "start_new_thread") && rest != nil {
-		for _, i := range rest.items {
-			as = append(as, arg{v: i})
-		}
-	}
-	if target.kind == function || target.kind == ref || target.kind == method || target.kind == partial {
-		m.apply(target, as, off)
-	}
 }
 
 // environ is an environment variable.
@@ -236,6 +245,26 @@ func secretPath(p string) bool { return shell.SecretPath(p) }
 
 func destroysAll(p string) bool {
 	return slices.Contains([]string{"/", "~", "~/", "/home", "/etc", "/usr", "/var", `C:\`, "C:/", "/root", "/Users"}, p)
+}
+
+// listed is what a walk through folders gives.
+func listed(path *value, t taint, p uint64) *value {
+	if path.known() {
+		switch base := strings.TrimRight(path.text, "*/"); {
+		case secretPath(path.text):
+			t |= secret
+		case base == "" || destroysAll(base):
+			t |= everywhere
+		}
+	}
+	return of(t, p)
+}
+
+// removes judges files that are deleted or moved.
+func (m *machine) removes(path *value, off int64) {
+	if t, _ := path.all(); t&everywhere != 0 {
+		m.report("destroys", scan.SeverityMalicious, scan.SeveritySuspicious, "destruction", "deletes or moves files that it finds everywhere", off)
+	}
 }
 
 // writes judges a file that is opened for writing.

@@ -75,12 +75,7 @@ func (m *machine) method(v *value, args []arg, off int64) *value {
 			}
 		}
 	}
-	if nativeCall(name) && m.judging {
-		m.native[name] = off
-		if t&(literal|decoded|built) != 0 {
-			m.native["payload"] = off
-		}
-	}
+	m.nativeUse(name, off)
 	m.callbacks(args, off)
 	return of(t|v.taint, p|v.params)
 }
@@ -119,9 +114,9 @@ func (m *machine) objectMethod(obj *value, name string, args []arg, off int64) (
 			m.network("socket.send", append([]arg{{kw: "socket", v: of(0, 0)}}, args...), off)
 			return of(0, 0), true
 		}
-	case "requests.Session", "requests.session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession", "urllib3.PoolManager", "urllib.request.build_opener", "urllib2.build_opener", "cloudscraper.create_scraper", "http.client.HTTPSConnection", "http.client.HTTPConnection", "httplib.HTTPSConnection", "httplib.HTTPConnection", "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP":
+	case "requests.Session", "requests.session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession", "urllib3.PoolManager", "urllib.request.build_opener", "urllib2.build_opener", "cloudscraper.create_scraper", "http.client.HTTPSConnection", "http.client.HTTPConnection", "httplib.HTTPSConnection", "httplib.HTTPConnection", "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "telegram.Bot", "discord_webhook.DiscordWebhook":
 		switch name {
-		case "get", "post", "put", "patch", "delete", "request", "open", "urlopen", "ws_connect", "sendmail", "send_message", "storbinary", "storlines", "urlretrieve":
+		case "get", "post", "put", "patch", "delete", "request", "open", "urlopen", "ws_connect", "sendmail", "send_message", "storbinary", "storlines", "urlretrieve", "send_document":
 			if name == "request" && len(args) > 0 && args[0].kw == "" {
 				args = args[1:]
 			}
@@ -145,6 +140,13 @@ func (m *machine) objectMethod(obj *value, name string, args []arg, off int64) (
 		switch name {
 		case "read", "decode", "json", "iter_content", "iter_lines", "readlines", "getvalue", "raise_for_status", "text", "content":
 			return &value{kind: inst, text: "response", taint: obj.taint, items: obj.items}, true
+		}
+	case "ctypes.CDLL":
+		switch name {
+		case "system", "popen", "WinExec":
+			return m.sinkCall(sinkShell, "libc."+name, args, off), true
+		case "execl", "execlp", "execv", "execvp", "execve":
+			return m.sinkCall(sinkArgs, "libc."+name, args, off), true
 		}
 	case "cipher":
 		if name == "decrypt" {
@@ -270,6 +272,11 @@ func (m *machine) textMethod(obj *value, name string, args []arg, off int64) *va
 		return m.formatted(obj, args, t, p)
 	case "fromhex":
 		return m.decodeText("hex", a, t, p)
+	case "rglob", "glob", "iterdir":
+		return listed(obj, t, p)
+	case "rmdir", "unlink":
+		m.removes(obj, off)
+		return of(0, 0)
 	case "read_text", "read_bytes":
 		return of(fileTaint(obj), p)
 	case "write_text", "write_bytes":
@@ -288,7 +295,7 @@ func (m *machine) textMethod(obj *value, name string, args []arg, off int64) *va
 			return of(t, p)
 		}
 		return obj
-	case "startswith", "endswith", "find", "index", "count", "isdigit", "exists", "is_file", "is_dir", "mkdir", "unlink", "chmod":
+	case "startswith", "endswith", "find", "index", "count", "isdigit", "exists", "is_file", "is_dir", "mkdir", "chmod":
 		return of(0, 0)
 	}
 	m.callbacks(args, off)

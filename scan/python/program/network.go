@@ -35,7 +35,10 @@ func (m *machine) network(name string, args []arg, off int64) *value {
 		}
 		t |= at
 	}
-	m.leaks(name, url, known, trust, t, off)
+	// A name alone is this machine's; data goes out as part of another one.
+	a := first(args)
+	spelled := a.kind == str || a.kind == seq || a.kind == union
+	m.leaks(name, url, known, spelled, trust, t, off)
 	if m.judging {
 		where := ""
 		if known {
@@ -78,7 +81,7 @@ func address(v *value) string {
 }
 
 // leaks judges what goes out.
-func (m *machine) leaks(name, url string, known bool, trust shell.Trust, t taint, off int64) {
+func (m *machine) leaks(name, url string, known, spelled bool, trust shell.Trust, t taint, off int64) {
 	const bad, odd, low = scan.SeverityMalicious, scan.SeveritySuspicious, scan.Low
 	to := " over the network"
 	if known {
@@ -98,7 +101,7 @@ func (m *machine) leaks(name, url string, known bool, trust shell.Trust, t taint
 			hot = bad
 		}
 		m.report("exfiltration", hot, cold, "exfiltration", "sends a token from the environment"+to, off)
-	case t&hostInfo != 0 && (strange || !known && strings.Contains(name, "gethostbyname")):
+	case t&hostInfo != 0 && (strange || !known && spelled && (strings.Contains(name, "gethostbyname") || strings.HasPrefix(name, "dns."))):
 		hot := odd
 		if known && trust == shell.Shady {
 			hot = bad

@@ -82,6 +82,7 @@ func (m *machine) process(name string, v *value, args []arg, off int64) {
 	if t&net != 0 && strings.HasPrefix(command, hole) && args != nil {
 		m.report("backdoor", bad, backdoor(t), "network", "runs commands that come over the network", off)
 	}
+	m.sendsInCommand(v, command, off)
 	for _, f := range r.Facts {
 		cold := f.Severity
 		m.report(f.What, f.Severity, cold, f.Technique, "starts a command that "+f.Message, off)
@@ -104,6 +105,38 @@ func (m *machine) process(name string, v *value, args []arg, off int64) {
 	}
 	if command != "" {
 		m.report("process", sev, low, "code-execution", "runs "+scan.Quote(command, 120), off)
+	}
+}
+
+// sendsInCommand judges a command with an address in it that keys were put
+// into.
+func (m *machine) sendsInCommand(v *value, command string, off int64) {
+	t, _ := v.all()
+	i := strings.Index(command, "://")
+	if t&(secret|token) == 0 || i < 0 {
+		return
+	}
+	start := strings.LastIndexAny(command[:i], " '\"") + 1
+	url, _, _ := strings.Cut(command[start:], " ")
+	trust := shell.Judge(strings.Trim(url, `'"`))
+	if trust >= shell.Open {
+		return
+	}
+	hot := scan.SeveritySuspicious
+	if trust == shell.Shady || t&secret != 0 {
+		hot = scan.SeverityMalicious
+	}
+	m.report("exfiltration", hot, scan.Low, "exfiltration", "starts a command with a key or token in it, for "+scan.Quote(url, 120), off)
+}
+
+// parts judges a text that is one part of a command: only as much as it shows
+// by itself.
+func (m *machine) parts(v *value, off int64) {
+	if v.kind != str {
+		return
+	}
+	for _, f := range shell.Read(v.text).Facts {
+		m.report(f.What, f.Severity, f.Severity, f.Technique, "starts a command that "+f.Message, off)
 	}
 }
 

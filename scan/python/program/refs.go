@@ -75,7 +75,7 @@ const (
 
 func sinks(name string) (string, bool) {
 	switch name {
-	case "builtins.exec", "code.InteractiveInterpreter.runcode", "timeit.timeit", "cProfile.run", "profile.run", "pdb.run", "pdb.runeval", "_xxsubinterpreters.run_string", "_interpreters.run_string", "_interpreters.exec", "trace.Trace.run", "doctest.debug_script", "idlelib.pyshell.ModifiedInterpreter.runcode", "IPython.get_ipython.run_cell":
+	case "builtins.exec", "code.InteractiveInterpreter.runcode", "code.InteractiveInterpreter.runsource", "code.InteractiveConsole.runcode", "code.InteractiveConsole.runsource", "code.InteractiveConsole.push", "timeit.timeit", "cProfile.run", "profile.run", "pdb.run", "pdb.runeval", "_xxsubinterpreters.run_string", "_interpreters.run_string", "_interpreters.exec", "trace.Trace.run", "doctest.debug_script", "idlelib.pyshell.ModifiedInterpreter.runcode", "IPython.get_ipython.run_cell":
 		return sinkCode, true
 	case "builtins.eval", "numexpr.evaluate", "pandas.eval":
 		return sinkEval, true
@@ -91,7 +91,7 @@ func sinks(name string) (string, bool) {
 		return sinkLoad, true
 	case "pickle.load", "pickle.loads", "pickle.Unpickler", "dill.load", "dill.loads", "joblib.load", "shelve.open", "pandas.read_pickle", "torch.load", "numpy.load", "jsonpickle.decode", "yaml.load", "yaml.unsafe_load", "yaml.full_load":
 		return sinkPickle, true
-	case "builtins.execfile", "runpy.run_path", "imp.load_source", "imp.load_compiled", "imp.load_module":
+	case "builtins.execfile", "runpy.run_path", "imp.load_source", "imp.load_compiled", "imp.load_module", "importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader", "importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader":
 		return sinkFile, true
 	case "os.startfile", "webbrowser.open", "webbrowser.open_new", "webbrowser.open_new_tab":
 		return sinkStart, true
@@ -105,7 +105,7 @@ func notable(name string) bool {
 		return true
 	}
 	switch name {
-	case "os.environ", "os.getenv", "socket.socket", "os.dup2", "sys.modules":
+	case "os.environ", "os.getenv", "socket.socket", "os.dup2", "sys.modules", "ctypes.CFUNCTYPE", "mmap.PROT_EXEC", "os.walk", "os.remove", "shutil.rmtree":
 		return true
 	}
 	return false
@@ -161,10 +161,19 @@ func fetches(name string) bool {
 // sends reports functions whose arguments go out over the network.
 func sends(name string) bool {
 	switch name {
-	case "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "socket.create_connection", "urllib.request.Request", "urllib2.Request", "socket.gethostbyname", "socket.getaddrinfo", "dns.resolver.resolve", "dns.resolver.query", "websocket.create_connection", "websockets.connect", "http.client.HTTPConnection", "http.client.HTTPSConnection", "httplib.HTTPConnection", "httplib.HTTPSConnection", "telnetlib.Telnet", "paramiko.SSHClient", "boto3.client", "telegram.Bot":
+	case "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "socket.create_connection", "urllib.request.Request", "urllib2.Request", "socket.gethostbyname", "socket.getaddrinfo", "dns.resolver.resolve", "dns.resolver.query", "websocket.create_connection", "websockets.connect", "http.client.HTTPConnection", "http.client.HTTPSConnection", "httplib.HTTPConnection", "httplib.HTTPSConnection", "telnetlib.Telnet", "paramiko.SSHClient", "boto3.client", "telegram.Bot", "discord_webhook.DiscordWebhook":
 		return true
 	}
 	return fetches(name)
+}
+
+// connection reports makers of objects that are asked and told things later.
+func connection(name string) bool {
+	switch name {
+	case "http.client.HTTPSConnection", "http.client.HTTPConnection", "httplib.HTTPSConnection", "httplib.HTTPConnection", "smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "telegram.Bot":
+		return true
+	}
+	return false
 }
 
 func cutLast(s string) (before, after string, ok bool) {

@@ -1,10 +1,12 @@
 package program
 
 import (
+	"path"
 	"strings"
 
 	"modelwall/scan"
 	"modelwall/scan/python/syntax"
+	"modelwall/scan/script/shell"
 )
 
 // sinkCall calls something that executes what it is given.
@@ -14,6 +16,13 @@ func (m *machine) sinkCall(kind, name string, args []arg, off int64) *value {
 		return of(0, 0)
 	}
 	switch kind {
+	case sinkFile:
+		switch name {
+		case "imp.load_source", "imp.load_compiled", "importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader", "importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader":
+			if v = positional(args, 1, "path", "location", "pathname"); v == nil {
+				return of(0, 0)
+			}
+		}
 	case sinkSpawn:
 		args = args[min(len(args), 1):]
 		fallthrough
@@ -29,6 +38,8 @@ func (m *machine) sinkCall(kind, name string, args []arg, off int64) *value {
 		return &value{kind: inst, text: "subprocess.Popen", taint: program | t&^(fromFile|literal|dropped|net), params: p}
 	case sinkPickle:
 		return of(t, p)
+	case sinkLoad:
+		return &value{kind: inst, text: "ctypes.CDLL", params: p}
 	}
 	return of(0, 0)
 }
@@ -71,7 +82,7 @@ func (m *machine) evaluated(v *value) *value {
 }
 
 // depends notes that parameters of the function at hand end in a sink.
-func (m *machine) depends(kind string, params uint64, off int64) {
+func (m *machine) depends(kind string, params uint64, part bool, off int64) {
 	f := m.fn()
 	if f == m.module || params == 0 || len(f.sinks) >= 64 {
 		return
@@ -80,7 +91,7 @@ func (m *machine) depends(kind string, params uint64, off int64) {
 		if params&(1<<i) == 0 {
 			continue
 		}
-		use := sinkUse{i, kind, off}
+		use := sinkUse{i, kind, off, part}
 		for _, s := range f.sinks {
 			if s.param == i && s.sink == kind {
 				use.param = -1
@@ -95,20 +106,22 @@ func (m *machine) depends(kind string, params uint64, off int64) {
 // sink judges what is executed.
 func (m *machine) sink(kind, name string, v *value, args []arg, off int64) {
 	t, p := v.all()
+	part := false
 	switch kind {
 	case sinkShell, sinkProc, sinkArgs, sinkSpawn:
 		// Only a command as a whole can be judged where it comes from.
-		p = 0
+		p, part = 0, false
 		v.each(func(v *value) {
 			if v.kind == seq && len(v.items) > 0 {
 				v = v.items[0]
 			}
 			if v.kind == unknown || v.kind == str && strings.HasPrefix(v.text, hole) {
 				p |= v.params
+				part = part || v.kind == str && v.text != hole
 			}
 		})
 	}
-	m.depends(kind, p, off)
+	m.depends(kind, p, part, off)
 	v.each(func(v *value) {
 		switch kind {
 		case sinkCode, sinkEval:
@@ -156,7 +169,7 @@ func (m *machine) code(kind, name string, v *value, off int64) {
 		hidden(bad, odd, "what it downloaded before")
 	case t&net != 0:
 		cold := odd
-		if url := urlOf([]arg{{v: v}}); kind == sinkCode && url != "" && !strings.HasPrefix(url, hole) {
+		if url := urlOf([]arg{{v: v}}); kind == sinkCode && url != "" && !strings.HasPrefix(url, hole) && shell.Judge(url) < shell.Open {
 			cold = bad
 		}
 		hidden(bad, cold, "what comes over the network")
@@ -172,6 +185,8 @@ func (m *machine) code(kind, name string, v *value, off int64) {
 		hidden(odd, low, "a text that is put together")
 	case t&fromFile != 0 && t&dataFile != 0 && t&sourceFile == 0:
 		hidden(odd, low, "the content of a file that is no source code")
+	case t&fromHub != 0 && kind == sinkCode:
+		hidden(odd, low, "the content of a file of another repository")
 	case t&program != 0 && kind == sinkCode:
 		hidden(odd, low, "the output of another program")
 	default:
@@ -193,7 +208,9 @@ func (m *machine) loaded(kind, name string, v *value, off int64) {
 		m.report("payload", scan.SeverityMalicious, scan.SeverityMalicious, "obfuscation", name+" loads what is hidden in the file", off)
 	case kind == sinkStart && name == "os.startfile":
 		m.report("process", scan.SeveritySuspicious, scan.Low, "code-execution", "opens a file with what the system has for it", off)
-	case kind == sinkFile && v.kind == str && !strings.HasSuffix(v.text, ".py") && !v.holes && v.text != "":
+	case kind == sinkFile && t&fromHub != 0:
+		m.report("exec", scan.SeveritySuspicious, scan.Low, "code-execution", name+" executes a file of another repository", off)
+	case kind == sinkFile && v.known() && fileTaint(v)&dataFile != 0 && path.Ext(v.text) != "" && path.Ext(v.text) != ".so" && path.Ext(v.text) != ".pyc" && path.Ext(v.text) != ".pyd":
 		m.report("exec", scan.SeveritySuspicious, scan.Low, "code-execution", name+" executes "+scan.Quote(v.text, 80), off)
 	case kind == sinkLoad:
 		m.report("native", scan.Low, scan.Info, "code-execution", name+" loads a library", off)

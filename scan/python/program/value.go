@@ -1,5 +1,7 @@
 package program
 
+import "modelwall/scan/python/syntax"
+
 // kind tells values apart.
 type kind uint8
 
@@ -38,6 +40,8 @@ const (
 	sourceFile                   // read from a file whose name says it is source code
 	dataFile                     // read from a file whose name says it is not
 	wire                         // a connection, or what came over one
+	everywhere                   // a path found by walking all files
+	fromHub                      // a file of another repository
 )
 
 // value is what an expression may come to. Values are shared: only taint may
@@ -145,6 +149,8 @@ type fun struct {
 	facts   []int
 	sinks   []sinkUse
 	entry   bool
+	applies uint64       // parameters that it calls
+	value   *syntax.Node // of a lambda, its body
 	reached bool
 	scope   *scope
 	sockets bool // opens a connection
@@ -158,6 +164,7 @@ type sinkUse struct {
 	param int
 	sink  string
 	off   int64
+	part  bool // together with other text
 }
 
 // cls is a class of the file.

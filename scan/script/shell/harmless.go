@@ -22,6 +22,8 @@ func harmless(s *step) bool {
 		return !execOption(s)
 	case "chmod":
 		return true
+	case "cat", "ls", "dir", "hostname", "java_home", "java", "wmic", "powershell", "pwsh":
+		return looks(s)
 	case "pip", "pip3", "pip2", "uv", "pipx", "easy_install":
 		return harmlessPip(s)
 	case "python", "python3", "python2":
@@ -35,6 +37,9 @@ func harmless(s *step) bool {
 	if isPython(s.name) {
 		return pythonScript(s)
 	}
+	if asksVersion(s) {
+		return true
+	}
 	// A compiler for another machine, a versioned one.
 	for _, t := range [...]string{"-gcc", "-g++", "-ld", "-ar", "-strip", "-objdump", "-objcopy", "-nm", "-pkg-config"} {
 		if strings.HasSuffix(s.name, t) {
@@ -43,6 +48,60 @@ func harmless(s *step) bool {
 	}
 	for _, p := range [...]string{"gcc-", "g++-", "clang-", "llvm-", "clang++-"} {
 		if strings.HasPrefix(s.name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// asksVersion reports a program of the path that is asked for its version.
+func asksVersion(s *step) bool {
+	if len(s.args) != 1 || strings.ContainsAny(s.path, `/\\`) || s.flows.kind != nothing {
+		return false
+	}
+	switch s.args[0].text {
+	case "--version", "-version", "-V", "--help", "-dumpversion", "-dumpmachine":
+		return true
+	}
+	return false
+}
+
+// looks reports commands that look at the machine, as programs do to choose
+// their settings. Who the user is and what files he has is not among it.
+func looks(s *step) bool {
+	switch s.name {
+	case "hostname":
+		return len(s.args) == 1 && len(s.args[0].text) == 2 && s.args[0].text[0] == '-'
+	case "java_home":
+		return true
+	case "java":
+		return !anyOf(s.words(), "://", "-cp ", "-classpath ")
+	case "wmic":
+		return anyOf(strings.ToLower(s.words()), " get ") && !anyOf(strings.ToLower(s.words()), "call", "/node")
+	case "powershell", "pwsh":
+		all := strings.ToLower(s.words())
+		return anyOf(all, "get-ciminstance", "get-wmiobject", "get-computerinfo", "[environment]::", "$psversiontable") && !anyOf(all, ";", "|", "&", "invoke", "iex", "://", "`")
+	}
+	paths := 0
+	for _, a := range s.args {
+		if strings.HasPrefix(a.text, "-") {
+			continue
+		}
+		paths++
+		if !systemPath(a.text) {
+			return false
+		}
+	}
+	return paths > 0
+}
+
+// systemPath reports files and folders that describe the machine.
+func systemPath(p string) bool {
+	if strings.Contains(p, "..") || strings.Contains(p, "environ") {
+		return false
+	}
+	for _, s := range [...]string{"/proc/cpuinfo", "/proc/meminfo", "/proc/version", "/proc/driver/", "/proc/loadavg", "/sys/", "/etc/os-release", "/etc/lsb-release", "/etc/issue", "/etc/redhat-release", "/etc/debian_version", "/usr/", "/opt/", "/lib", "/dev/nvidia", "/dev/dri", "/dev/kfd"} {
+		if strings.HasPrefix(p, s) {
 			return true
 		}
 	}

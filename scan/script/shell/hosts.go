@@ -106,7 +106,7 @@ func knownHosts() []string {
 		"ftp.gnu.org", "www.sqlite.org", "deb.debian.org", "archive.ubuntu.com", "security.ubuntu.com", "dl-cdn.alpinelinux.org", "dl.fedoraproject.org", "mirrors.edge.kernel.org", "archive.apache.org", "downloads.apache.org", "repo1.maven.org", "repo.maven.apache.org", "boostorg.jfrog.io", "www.openssl.org", "zlib.net", "ftp.openssl.org",
 		"zenodo.org", "dl.fbaipublicfiles.com", "scontent.xx.fbcdn.net", "images.cocodataset.org", "openaipublic.azureedge.net", "openaipublic.blob.core.windows.net", "ml.cs.tsinghua.edu.cn", "drive.google.com", "docs.google.com", "www.kaggle.com", "kaggle.com", "s3.amazonaws.com", "www.dropbox.com", "openslr.org", "www.openslr.org", "data.statmt.org", "nlp.stanford.edu", "api.wandb.ai",
 		"api.openai.com", "api.anthropic.com", "api.cohere.ai", "api.mistral.ai", "generativelanguage.googleapis.com", "api.deepseek.com", "api.replicate.com", "api.github.com", "www.googleapis.com", "oauth2.googleapis.com", "login.microsoftonline.com", "graph.microsoft.com", "accounts.google.com", "metadata.google.internal",
-		"releases.astral.sh", "tljh.jupyter.org", "install.goreleaser.com", "install.meteor.com", "raw.githack.com", "yt-dl.org", "binaries.soliditylang.org", "scripts.sil.org", "releases.hashicorp.com", "apt.releases.hashicorp.com", "cdn.playwright.dev", "get.pulumi.com", "uploader.codecov.io", "codecov.io", "keybase.io", "coveralls.io", "get.jetify.com", "get.jetpack.io", "devenv.sh", "triton-ascend.osinfra.cn", "wheels.galaxyproject.org", "gpgpu.gitlab.io", "golangci-lint.run", "getcomposer.org", "phar.phpunit.de", "mise.run", "mise.jdx.dev", "starship.rs", "get.starship.rs", "ohmyz.sh", "install.ohmyz.sh", "setup.atuin.sh", "zoxide.org", "cli.runpod.net", "fly.io", "cli.doppler.com", "runtimes.lambda.com",
+		"releases.astral.sh", "unsloth.ai", "opencode.ai", "tljh.jupyter.org", "install.goreleaser.com", "install.meteor.com", "raw.githack.com", "yt-dl.org", "binaries.soliditylang.org", "scripts.sil.org", "releases.hashicorp.com", "apt.releases.hashicorp.com", "cdn.playwright.dev", "get.pulumi.com", "uploader.codecov.io", "codecov.io", "keybase.io", "coveralls.io", "get.jetify.com", "get.jetpack.io", "devenv.sh", "triton-ascend.osinfra.cn", "wheels.galaxyproject.org", "gpgpu.gitlab.io", "golangci-lint.run", "getcomposer.org", "phar.phpunit.de", "mise.run", "mise.jdx.dev", "starship.rs", "get.starship.rs", "ohmyz.sh", "install.ohmyz.sh", "setup.atuin.sh", "zoxide.org", "cli.runpod.net", "fly.io", "cli.doppler.com", "runtimes.lambda.com",
 	}
 }
 
@@ -117,6 +117,23 @@ func knownPlaces() []string {
 		"raw.githubusercontent.com/huggingface/", "raw.githubusercontent.com/pytorch/", "raw.githubusercontent.com/tensorflow/", "raw.githubusercontent.com/nvidia/", "raw.githubusercontent.com/microsoft/", "raw.githubusercontent.com/google/", "raw.githubusercontent.com/facebookresearch/", "raw.githubusercontent.com/mamba-org/", "raw.githubusercontent.com/conda-forge/", "raw.githubusercontent.com/python-poetry/", "raw.githubusercontent.com/sdispater/", "raw.githubusercontent.com/helm/", "raw.githubusercontent.com/docker/", "raw.githubusercontent.com/ollama/", "raw.githubusercontent.com/ggml-org/", "raw.githubusercontent.com/ggerganov/", "raw.githubusercontent.com/git-lfs/", "raw.githubusercontent.com/golangci/", "raw.githubusercontent.com/github/",
 		"github.com/conda-forge/miniforge/", "github.com/git-lfs/", "github.com/huggingface/",
 	}
+}
+
+// Store reports hosts where anyone keeps files under a name of their own: the
+// object stores of the clouds. What lies there is nobody's word for a script,
+// and a usual place for a package.
+func Store(raw string) bool {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil {
+		return false
+	}
+	name := strings.ToLower(u.Hostname())
+	for _, h := range [...]string{".aliyuncs.com", ".amazonaws.com", ".myqcloud.com", ".blob.core.windows.net", ".bcebos.com", ".r2.dev", ".digitaloceanspaces.com", ".backblazeb2.com", ".volces.com", ".obs.myhuaweicloud.com"} {
+		if strings.HasSuffix(name, h) {
+			return true
+		}
+	}
+	return false
 }
 
 func openHosts() []string {
