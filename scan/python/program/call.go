@@ -303,8 +303,6 @@ func (m *machine) entries(f *fun) {
 		f.entry = is("__init__", "__call__")
 	case base("BaseHandler") || strings.HasSuffix(c.name, "Handler") && is("initialize"): // TorchServe
 		f.entry = is("__init__", "initialize", "preprocess", "inference", "postprocess", "handle")
-	case strings.HasSuffix(c.name, "Handler") && f.name == "handle" && len(f.params) == 3: // the same without its base
-		f.entry = true
 	case c.name == "TritonPythonModel":
 		f.entry = is("initialize", "execute")
 	case base("PreTrainedModel", "PretrainedConfig", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "ProcessorMixin", "ImageProcessingMixin", "BaseImageProcessor", "FeatureExtractionMixin", "SequenceFeatureExtractor", "DiffusionPipeline", "GenerationMixin", "Pipeline", "PythonModel"):

