@@ -155,10 +155,27 @@ func plainType(name string) bool {
 	switch name {
 	case "object", "type", "bool", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple",
 		"dict", "set", "frozenset", "slice", "range", "NoneType", "EllipsisType", "NotImplementedType",
-		"TensorType", "OrderedDict", "defaultdict", "mappingproxy", "ndarray", "property", "date", "datetime":
+		"TensorType", "OrderedDict", "defaultdict", "PartialType", "mappingproxy", "ndarray", "property", "date", "datetime":
 		return true
 	}
 	return false
+}
+
+// typeHome is the module and name of a type under dill's name for it, "" when
+// the name is dill's own.
+func typeHome(name string) (string, string) {
+	switch name {
+	case "object", "type", "bool", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple",
+		"dict", "set", "frozenset", "slice", "range", "property":
+		return "builtins", name
+	case "OrderedDict", "defaultdict":
+		return "collections", name
+	case "PartialType":
+		return "functools", "partial"
+	case "date", "datetime":
+		return "datetime", name
+	}
+	return "", ""
 }
 
 // named returns the values of keyword arguments.

@@ -36,10 +36,13 @@ func (m *machine) build() bool {
 		}
 	case kindObject:
 		g := m.names.list[inst.index()]
+		bad := m.stateWhy(g.use, state)
 		switch {
 		case g.use == useDanger:
 			accuse(scan.SeverityMalicious, g.why)
-		case !g.use.allowed() || g.use == useValue || g.use == useGetattr:
+		case bad != "":
+			accuse(scan.SeveritySuspicious, bad)
+		case !g.use.allowed() && !g.use.checked() || g.use == useValue || g.use == useGetattr:
 			accuse(scan.SeveritySuspicious, "no list of harmless classes has it")
 		case g.use == usePartial && !m.listed(first(held(state))):
 			accuse(scan.SeveritySuspicious, "what it would call later is not on the list")

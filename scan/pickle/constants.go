@@ -154,7 +154,7 @@ func (m *machine) costlyInteger(n int64) {
 // textInt executes INT and LONG. The loaders differ in what they take for a
 // number (octal, underscores, what follows a NUL byte); the union goes on.
 func (m *machine) textInt() bool {
-	line, ok := m.textLine()
+	line, ok := m.argLine()
 	if !ok {
 		return false
 	}
@@ -183,7 +183,7 @@ func (m *machine) textInt() bool {
 
 // textFloat executes FLOAT.
 func (m *machine) textFloat() bool {
-	line, ok := m.textLine()
+	line, ok := m.argLine()
 	if !ok {
 		return false
 	}
@@ -292,7 +292,7 @@ func (m *machine) binGet(i uint64) bool {
 
 // textPut executes PUT, whose key is text in Python 2 and a number since.
 func (m *machine) textPut() bool {
-	line, ok := m.textLine()
+	line, ok := m.argLine()
 	if !ok {
 		return false
 	}
@@ -301,8 +301,11 @@ func (m *machine) textPut() bool {
 		return false
 	}
 	i, canonical, ok := memoKey(line)
-	if m.reading == cPickle {
+	switch {
+	case m.reading == cPickle:
 		canonical, ok = false, false // all keys of PUT are text
+	case m.reading == textKeys && !canonical:
+		ok = false
 	}
 	if m.memo.count > 0 && !m.memo.texts {
 		m.disputed |= onPython2
@@ -325,12 +328,12 @@ func (m *machine) textPut() bool {
 
 // textGet executes GET.
 func (m *machine) textGet() bool {
-	line, ok := m.textLine()
+	line, ok := m.argLine()
 	if !ok {
 		return false
 	}
 	i, canonical, ok := memoKey(line)
-	if ok && m.reading != cPickle {
+	if ok && m.reading != cPickle && (canonical || m.reading != textKeys) {
 		if v, found := m.memo.get(i); found {
 			if !canonical {
 				m.oddKey(line)
@@ -346,6 +349,7 @@ func (m *machine) textGet() bool {
 }
 
 func (m *machine) oddKey(line []byte) {
+	m.disputed |= onKeys
 	m.out.finding(scan.Finding{
 		Rule: "pickle.memo", Severity: scan.SeveritySuspicious, Offset: m.opAt,
 		Message:   "memo key " + scan.Quote(string(line), 40) + " names different slots in Python 2 and 3",

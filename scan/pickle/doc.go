@@ -65,7 +65,7 @@
 //	  ASCII
 //	GLOBAL that is not UTF-8 stops           stops           taken          taken
 //	INST that is not ASCII   stops           stops           taken          taken
-//	memo key "01", " 1",     a number        a number        its text       the number, and pickle.memo
+//	memo key "01", " 1",     a number        a number        its text       both, and pickle.memo
 //	  "-0"
 //	memo key that is no      stops           stops           its text       kept by its text
 //	  number

@@ -109,25 +109,13 @@ func (m *machine) step(op byte) bool {
 	return m.rare(op) && m.err == nil && m.namesFit()
 }
 
-// maxNames bounds the names of different globals, in bytes.
-const maxNames = 4 << 20
-
-// namesFit reports whether the names of the globals so far keep that bound.
-func (m *machine) namesFit() bool {
-	for ; m.measured < len(m.names.list); m.measured++ {
-		g := &m.names.list[m.measured]
-		m.nameBytes += len(g.module) + len(g.name)
-	}
-	return m.nameBytes <= maxNames || m.exceed("more than %d bytes of names of globals", maxNames)
-}
-
 // rare executes the opcodes that tensors and lists of numbers do not need.
 func (m *machine) rare(op byte) bool {
 	switch op {
 	case opGlobal:
 		return m.global()
 	case opStackGlobal:
-		return m.stackGlobal()
+		return m.pathFits() && m.stackGlobal()
 	case opReduce:
 		return m.reduce()
 	case opBuild:
@@ -141,7 +129,7 @@ func (m *machine) rare(op byte) bool {
 	case opObj:
 		return m.obj()
 	case opPersID:
-		line, ok := m.textLine()
+		line, ok := m.argLine()
 		if !ok {
 			return false
 		}

@@ -64,6 +64,9 @@ func (g global) pkg() string {
 	return top
 }
 
+// table reports whether the global is the class of pandas' tables.
+func (g global) table() bool { return g.name == "DataFrame" && g.pkg() == "pandas" && g.use.allowed() }
+
 func (g global) String() string { return quoteName(g.module) + "." + quoteName(g.name) }
 
 // quoteName shows a name as it is when it can be one, else quoted.

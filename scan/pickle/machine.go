@@ -34,7 +34,8 @@ const (
 	dropStay                   // as dropRest, and STOP leaves the frame to the next load()
 	dropStayOld                // as dropRestOld, the same
 	cPickle                    // Python 2's C loader: marks are kept apart from the values, and PUT's keys from BINPUT's
-	lastReading = cPickle
+	textKeys                   // Python 2's own loader: PUT's keys are texts, "00" is not "0"
+	lastReading = textKeys
 )
 
 // old reports whether bytes bodies that cross a frame's end start after it.
@@ -55,13 +56,17 @@ const (
 	onBytes                       // a frame that ends inside bytes
 	onStops                       // what follows STOP inside a frame
 	onPython2                     // marks and memo keys
+	onKeys                        // whether a memo key is the number it spells
 )
 
 // settles reports whether a reading has to be followed because of d.
 func (r reading) settles(d dispute) bool {
 	want := onFrames
-	if r == cPickle {
+	switch r {
+	case cPickle:
 		want = onPython2
+	case textKeys:
+		want = onKeys
 	}
 	if r.old() {
 		want |= onBytes
@@ -107,6 +112,8 @@ type machine struct {
 	below     int                // values on their stacks
 	measured  int                // how many globals nameBytes is about
 	nameBytes int                // of their names
+	paths     int                // what it took to judge them
+	stateCost int                // what it took to judge states
 	storages  map[string]storage // torch storages by key
 	keys      int                // bytes of those keys
 	list      []value            // strings of a pickle that may be torch's key list
@@ -289,9 +296,15 @@ func (m *machine) arg(n int) []byte {
 	return b
 }
 
-// textLine consumes the line argument of a text opcode. Python's own loader
-// takes a last line without a newline and drops its last byte.
+// textLine consumes a line that names a module or an attribute.
 func (m *machine) textLine() ([]byte, bool) {
+	text, ok := m.argLine()
+	return text, ok && m.nameFits(text)
+}
+
+// argLine consumes the line argument of a text opcode. Python's own loader
+// takes a last line without a newline and drops its last byte.
+func (m *machine) argLine() ([]byte, bool) {
 	if m.reading.drops() && m.frameEnd != 0 && m.pos() < m.frameEnd {
 		n := int(min(m.frameEnd-m.pos(), maxLine))
 		if m.fill(n); indexNewline(m.buf[m.i:], n) < 0 {

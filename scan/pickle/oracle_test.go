@@ -48,6 +48,24 @@ func TestOracle(t *testing.T) {
 	t.Logf("%d streams from %d, %d globals asked for, %d missed", streams, seed, asked, missed)
 }
 
+// TestOracleFound has what a long run of TestOracle found, in short: the
+// loaders of Python 2 ask for these pairs.
+func TestOracleFound(t *testing.T) {
+	for _, c := range []struct {
+		stream string
+		want   [2]string
+	}{
+		// "-0" and "00" are keys of their own where keys are texts.
+		{"cx\ny\nq\x000g0\n0Np00\n0j\x00\x00\x00\x00(Neca\nb\n.", [2]string{"a", "b"}},
+		{"cx\ny\nr\x00\x00\x00\x000g0\n0Np-0\n0(h\x00oca\nb\n.", [2]string{"a", "b"}},
+	} {
+		r, _ := scantest.Scan(forced(), "x", []byte(c.stream))
+		if !slices.ContainsFunc(r.Imports, func(i scan.Import) bool { return [2]string{i.Module, i.Name} == c.want }) {
+			t.Errorf("%q: %v, want %q", c.stream, r.Imports, c.want)
+		}
+	}
+}
+
 // oracle is CPython on the one hand and the scanner on the other.
 type oracle struct {
 	*testing.T
