@@ -50,7 +50,7 @@ func unquote(line []byte) (string, bool) {
 		case 'r':
 			b.WriteByte(13)
 		case 'x':
-			n, ok := hex(line[i+1:], 2)
+			n, ok := hexNumber(line[i+1:], 2)
 			if !ok {
 				return "", false
 			}
@@ -95,7 +95,7 @@ func unescape(line []byte) (string, bool) {
 			b.WriteRune(rune(line[i]))
 			continue
 		}
-		n, ok := hex(line[i+1:], digits)
+		n, ok := hexNumber(line[i+1:], digits)
 		if !ok || n > utf8.MaxRune {
 			return "", false
 		}
@@ -109,7 +109,7 @@ func unescape(line []byte) (string, bool) {
 	return b.String(), true
 }
 
-func hex(b []byte, digits int) (n uint32, ok bool) {
+func hexNumber(b []byte, digits int) (n uint32, ok bool) {
 	if len(b) < digits {
 		return 0, false
 	}

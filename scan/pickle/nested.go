@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
@@ -36,7 +37,7 @@ func looksPacked(k kind, head []byte) bool {
 		if head[0] == 0xc2 && head[1] == opProto {
 			return head[2] <= maxProto
 		}
-		return looksBase64(head)
+		return looksBase64(head) || looksHex(head)
 	}
 	switch {
 	case head[0] == opProto && head[1] <= maxProto:
@@ -48,7 +49,12 @@ func looksPacked(k kind, head []byte) bool {
 	case head[0] == opGlobal || head[0] == opMark && head[1] != opMark:
 		return identifier(string(head[1:2])) || head[1] == opInst || head[1] == opGlobal
 	}
-	return looksBase64(head)
+	return looksBase64(head) || looksHex(head)
+}
+
+// looksHex recognises PROTO 2 to 5 in hexadecimal digits.
+func looksHex(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("800")) && head[3] >= '2' && head[3] <= '0'+maxProto
 }
 
 // looksBase64 recognises the encoded beginnings of pickles: PROTO 2 to 5, and
@@ -256,6 +262,8 @@ func unwrap(head []byte, r io.Reader) (io.Reader, string) {
 		}
 	case looksBase64(head):
 		return base64.NewDecoder(base64.StdEncoding, r), "in base64 "
+	case looksHex(head):
+		return hex.NewDecoder(r), "in hexadecimal digits "
 	}
 	return nil, ""
 }

@@ -185,14 +185,18 @@ func foreign(why error) error {
 }
 
 // idle reports functions that pickles import for one call only, and that this
-// file hands to its user instead.
+// file hands to its user instead. With getattr, who calls it reaches anything.
 func (m *machine) idle() {
 	for id, g := range m.names.list {
 		switch g.use {
 		case useGetattr, useApply, useLoader, usePartial:
 			if m.out.uncalled(id) {
+				severity := scan.SeveritySuspicious
+				if g.use == useGetattr {
+					severity = scan.SeverityMalicious
+				}
 				m.out.finding(scan.Finding{
-					Rule: "pickle.import", Severity: scan.SeveritySuspicious, Technique: techImport,
+					Rule: "pickle.import", Severity: severity, Technique: techImport,
 					Message: "imports " + g.String() + " and does not call it, but keeps it",
 				})
 			}

@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -107,6 +108,9 @@ var samples = []scantest.Sample{
 	// Pickles in pickles.
 	{Name: "raw constant", Data: cat(proto(3), bb(string(cat(proto(2), system, "."))), "."), Worst: sus},
 	{Name: "base64 constant", Data: cat(proto(3), bu(base64.StdEncoding.EncodeToString(cat(proto(2), system, "."))), "."), Worst: sus},
+	{Name: "hexadecimal constant", Data: cat(proto(3), bu(hex.EncodeToString(cat(proto(2), system, "."))), "."), Worst: sus},
+	{Name: "hexadecimal digest", Data: cat(proto(3), bu("8004955bd3a4d51e2ca0ff6e9e1f2a3b4c5d6e7f"), "."), Worst: scan.Info},
+	{Name: "getattr that is kept", Data: cat(proto(2), glob("builtins", "getattr"), "."), Worst: mal},
 	{Name: "harmless pickle as a constant", Data: cat(proto(3), bb(string(cat(proto(2), "]K\x01a."))), "."), Worst: scan.Info},
 	{Name: "loads", Data: cat(proto(3), glob("pickle", "loads"), tuple(bb(string(cat(proto(2), system, ".")))), "R."), Worst: mal},
 
