@@ -232,7 +232,8 @@ type movedSpool struct {
 func (m movedSpool) SpoolDir() string { return m.dir }
 
 // Adopt and Quarantine move nothing: the spool is elsewhere.
-func (m movedSpool) Adopt(context.Context, string, string) error      { return errors.New("elsewhere") }
+func (m movedSpool) Adopt(context.Context, string, string) error { return errors.New("elsewhere") }
+
 func (m movedSpool) Quarantine(context.Context, string, string) error { return errors.New("elsewhere") }
 
 // A disk that becomes full in the middle of a download is a clear answer or a

@@ -135,7 +135,7 @@ func TestServeKilledUnderLoad(t *testing.T) {
 		w.start()
 	}
 	for i, l := range loads {
-		l.allow(size)
+		l.allow(int64(len(l.whole)))
 		args := []string{"-sS", "--fail", "-C", "-", "-o", fmt.Sprint("f", i), hubURL + l.repo + "/resolve/main/m.safetensors"}
 		w.arrived(w.run(curl, args...), w.path(fmt.Sprint("f", i)), l.whole)
 	}

@@ -132,9 +132,10 @@ type Gate struct {
 	ctx  context.Context //nolint:containedctx // the life of all jobs, ended by Close
 	stop context.CancelFunc
 
-	mu   sync.Mutex
-	jobs map[string]*job
-	wg   sync.WaitGroup
+	mu     sync.Mutex
+	closed bool
+	jobs   map[string]*job
+	wg     sync.WaitGroup
 	// slots are the requests of all jobs together, besides one for each.
 	slots *semaphore.Weighted
 
@@ -181,12 +182,24 @@ func New(o Options) *Gate {
 	return g
 }
 
+// lastWords is how long Close waits for the hash of what was found malicious:
+// clients have been told, and without the hash nobody would know the next time.
+const lastWords = 3 * time.Second
+
 // Close cancels the jobs and waits for them.
 func (g *Gate) Close() {
 	g.mu.Lock()
-	g.stop()
+	g.closed = true
+	for _, j := range g.jobs {
+		if !j.condemned() {
+			j.cancel()
+		}
+	}
 	g.mu.Unlock()
+	late := time.AfterFunc(lastWords, g.stop)
 	g.wg.Wait()
+	late.Stop()
+	g.stop()
 }
 
 // Promise is what the Hub said of the content behind a signed URL.

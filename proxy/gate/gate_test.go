@@ -3,12 +3,14 @@ package gate
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -185,6 +187,41 @@ func TestContentThatIsNotWhatWasAnnounced(t *testing.T) {
 	defer resp.Body.Close()
 	if got, err = io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("afterwards %d bytes, %v: something of the wrong content was kept", len(got), err)
+	}
+}
+
+// A client that was refused is refused again, whenever the gate closed.
+func TestCloseKeepsWhatClientsWereTold(t *testing.T) {
+	b := newBench(t)
+	b.gate.Grace = time.Minute
+	b.inspect.report = scan.Report{Verdict: scan.Malicious}
+	content := sample.Random(1, size)
+	path := b.file(content)
+	stall := make(chan struct{})
+	b.hub.Fault(hubtest.Fault{Role: hubtest.RoleCDN, After: size - 10, Stall: stall})
+	resp, err := b.get(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if refused := new(Refused); !errors.As(b.lastError(), &refused) {
+		t.Fatalf("status %d, %v; want a refusal", resp.StatusCode, b.lastError())
+	}
+	closed := make(chan struct{})
+	go func() {
+		b.gate.Close()
+		close(closed)
+	}()
+	for isClosed := false; !isClosed; runtime.Gosched() {
+		b.gate.mu.Lock()
+		isClosed = b.gate.closed
+		b.gate.mu.Unlock()
+	}
+	stall <- struct{}{} // the end arrives while the gate closes
+	<-closed
+	hash := sha256.Sum256(content)
+	if _, ok, err := b.store.Verdict(t.Context(), hex.EncodeToString(hash[:]), b.inspect.Fingerprint()); !ok || err != nil {
+		t.Errorf("no verdict is kept: %v", err)
 	}
 }
 

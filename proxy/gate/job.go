@@ -45,7 +45,7 @@ type job struct {
 func (g *Gate) join(s *subject) (j *job, joined bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.ctx.Err() != nil {
+	if g.closed {
 		return nil, false, errClosed
 	}
 	if j, ok := g.jobs[s.key]; ok {
@@ -69,6 +69,16 @@ func (g *Gate) join(s *subject) (j *job, joined bool, err error) {
 func (g *Gate) forget(j *job) {
 	if g.jobs[j.subject.key] == j {
 		delete(g.jobs, j.subject.key)
+	}
+}
+
+// condemned reports whether the job has found its content malicious.
+func (j *job) condemned() bool {
+	select {
+	case <-j.judged:
+		return j.report.Verdict == scan.Malicious
+	default:
+		return false
 	}
 }
 
