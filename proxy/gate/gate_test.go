@@ -217,8 +217,11 @@ func TestCloseKeepsWhatClientsWereTold(t *testing.T) {
 		isClosed = b.gate.closed
 		b.gate.mu.Unlock()
 	}
-	stall <- struct{}{} // the end arrives while the gate closes
-	<-closed
+	select {
+	case stall <- struct{}{}: // the end arrives while the gate closes
+		<-closed
+	case <-closed:
+	}
 	hash := sha256.Sum256(content)
 	if _, ok, err := b.store.Verdict(t.Context(), hex.EncodeToString(hash[:]), b.inspect.Fingerprint()); !ok || err != nil {
 		t.Errorf("no verdict is kept: %v", err)
