@@ -53,7 +53,7 @@ func New() []scan.Scanner {
 func (s *Scanner) Format() string { return s.format }
 
 // Version implements scan.Scanner.
-func (*Scanner) Version() int { return 1 }
+func (*Scanner) Version() int { return 2 }
 
 // Match implements scan.Scanner.
 func (s *Scanner) Match(p scan.Probe) bool { return s.match(p) }
@@ -97,7 +97,7 @@ const (
 func (s *Scanner) parquet(ctx context.Context, f scan.File, sink scan.Sink) error {
 	const ends = 8 // length and mark
 	if f.Size < 2*ends {
-		return scan.Malformed(0, "no footer")
+		return footless(sink)
 	}
 	var tail [ends]byte
 	if err := phrase.Read(f, tail[:], f.Size-ends); err != nil {
@@ -109,7 +109,7 @@ func (s *Scanner) parquet(ctx context.Context, f scan.File, sink scan.Sink) erro
 		sink.Finding(scan.Finding{Rule: "parquet.encrypted", Severity: scan.Low, Technique: "obfuscation", Message: "the footer is encrypted"})
 		return nil
 	case string(tail[4:]) != "PAR1" || n > f.Size-ends-4:
-		return scan.Malformed(f.Size-ends, "no footer")
+		return footless(sink)
 	case n > maxSchema:
 		return scan.Limit(f.Size-ends, "a footer of %d bytes", n)
 	}
@@ -128,6 +128,12 @@ func (s *Scanner) parquet(ctx context.Context, f scan.File, sink scan.Sink) erro
 		}
 		i += n + 1
 	}
+	return nil
+}
+
+// footless reports a file that no reader opens, because all begin at the footer.
+func footless(sink scan.Sink) error {
+	sink.Finding(scan.Finding{Rule: "parquet.truncated", Severity: scan.Low, Message: "there is no footer, without which no reader opens it"})
 	return nil
 }
 
