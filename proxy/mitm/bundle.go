@@ -106,7 +106,7 @@ func (b *bundle) addExtra(path string) error {
 		err = errors.New("there is no PEM certificate in it")
 	}
 	if err != nil {
-		return fmt.Errorf("mitm: extra roots %s: %w", path, err)
+		return fmt.Errorf("mitm: extra roots (upstream.ca_file) %s: %w", path, err)
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func Roots(file string) (*x509.CertPool, error) {
 		return pool, nil
 	}
 	fail := func(err error) (*x509.CertPool, error) {
-		return nil, fmt.Errorf("upstream: extra roots %s: %w", file, err)
+		return nil, fmt.Errorf("upstream: extra roots (upstream.ca_file) %s: %w", file, err)
 	}
 	f, err := os.Open(file)
 	if err != nil {
