@@ -109,20 +109,20 @@ func (s *Scanner) Scan(ctx context.Context, f scan.File, sink scan.Sink) error {
 		return err
 	}
 	switch {
-	case st.err == nil: // a budget ended it; the engine knows
+	case st.Err() == nil: // a budget ended it; the engine knows
 		return nil
-	case errors.Is(st.err, io.EOF):
-		return s.trailing(ctx, f, st.tail, s.format.joins && st.decoded > 0, sink)
-	case errors.Is(st.err, scan.ErrMalformed):
+	case errors.Is(st.Err(), io.EOF):
+		return s.trailing(ctx, f, st.tail, s.format.joins && st.Decoded() > 0, sink)
+	case errors.Is(st.Err(), scan.ErrMalformed):
 		sink.Finding(scan.Finding{
 			Rule:      s.format.name + ".broken",
 			Severity:  scan.SeveritySuspicious,
-			Message:   fmt.Sprintf("the %s stream is damaged after %d decoded bytes; a loader has used those by then", s.format.name, st.decoded),
+			Message:   fmt.Sprintf("the %s stream is damaged after %d decoded bytes; a loader has used those by then", s.format.name, st.Decoded()),
 			Offset:    st.src.offset(),
 			Technique: "broken-file",
 		})
 	}
-	return st.err
+	return st.Err()
 }
 
 // proof is how many bytes a stream of a weak signature has to decode to count

@@ -3,7 +3,6 @@ package sevenzip
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
@@ -11,6 +10,7 @@ import (
 	library "github.com/bodgit/sevenzip"
 
 	"modelwall/scan"
+	"modelwall/scan/internal/decode"
 )
 
 // decoder decodes the files of an archive by a header written here, so that
@@ -96,99 +96,36 @@ func (v *virtual) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// stream is one file decoded, its errors classified. After the first error it
-// only repeats that one.
+// stream is one file decoded, its errors classified.
 type stream struct {
+	*decode.Stream
 	src  *source
 	file *library.File
 	r    io.ReadCloser
 	sum  uint32 // CRC-32 of what was decoded
-	read int64
-	idle int
-
-	damage error // reported once nothing more comes out
-	err    error
 }
 
-func (d *decoder) open(i int) *stream { return &stream{src: d.src, file: d.files[i]} }
-
-// maxIdle is how often in a row a decoder may answer with nothing.
-const maxIdle = 100
+func (d *decoder) open(i int) *stream {
+	s := &stream{src: d.src, file: d.files[i]}
+	s.Stream = decode.New(func() (_ io.Reader, err error) {
+		s.r, err = s.file.Open()
+		return s.r, err
+	}, s.classify)
+	return s
+}
 
 // Read implements io.Reader.
-func (s *stream) Read(p []byte) (n int, err error) {
-	defer func() { s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n]) }()
-	if s.err == nil && s.damage == nil {
-		n, err = s.decode(p)
-		s.read += int64(n)
-		switch err = s.classify(err); {
-		case errors.Is(err, scan.ErrMalformed):
-			s.damage = err
-		case err != nil:
-			s.err = err
-		}
-		if n > 0 || err == nil {
-			return n, s.err
-		}
-	}
-	if s.err == nil {
-		if n = s.salvage(p); n > 0 {
-			s.read += int64(n)
-			return n, nil
-		}
-		s.err = s.damage
-	}
-	return 0, s.err
-}
-
-// decode reads from the decoder. One that panics on hostile data has met
-// damage; what it decoded before must not be lost with it.
-func (s *stream) decode(p []byte) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
-		}
-	}()
-	if s.r == nil {
-		r, err := s.file.Open()
-		if err != nil {
-			return 0, err
-		}
-		s.r = r
-	}
-	n, err = s.r.Read(p)
-	if n > 0 || err != nil || len(p) == 0 {
-		s.idle = 0
-	} else if s.idle++; s.idle > maxIdle {
-		err = io.ErrNoProgress
-	}
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.Stream.Read(p)
+	s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
 	return n, err
-}
-
-// salvage takes what a decoder holds back once it has met damage: the LZMA
-// library decodes into its dictionary and reports the damage first. Reading
-// byte by byte, it decodes no further as long as it has any.
-func (s *stream) salvage(p []byte) (n int) {
-	if s.r == nil {
-		return 0
-	}
-	defer func() { _ = recover() }() // damage all the same
-	for n < len(p) {
-		if m, _ := s.r.Read(p[n : n+1]); m == 0 {
-			break
-		}
-		n++
-	}
-	return n
 }
 
 func (s *stream) classify(err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case s.src.err != nil:
 		return s.src.err
-	case err == io.EOF && uint64(s.read) == s.file.UncompressedSize: //nolint:errorlint // a wrapped EOF is damage
+	case err == io.EOF && uint64(s.Decoded()) == s.file.UncompressedSize: //nolint:errorlint // a wrapped EOF is damage
 		return io.EOF
 	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF

@@ -180,13 +180,13 @@ func (a *archive) judgeEnd(f *file, s *stream, want digest) error {
 	switch {
 	case s.src.err != nil:
 		return s.src.err
-	case s.err == nil && uint64(s.read) != s.file.UncompressedSize:
+	case s.Err() == nil && uint64(s.Decoded()) != s.file.UncompressedSize:
 		return errStopped // a budget ended it; the engine knows
-	case s.err != nil && !errors.Is(s.err, io.EOF):
+	case s.Err() != nil && !errors.Is(s.Err(), io.EOF):
 		a.finding("sevenzip.data", scan.SeveritySuspicious, "broken-file",
-			fmt.Sprintf("%s is damaged after %d decoded bytes", quote(f.name), s.read))
+			fmt.Sprintf("%s is damaged after %d decoded bytes", quote(f.name), s.Decoded()))
 		if a.problem == nil {
-			a.problem = fmt.Errorf("%s: %w", quote(f.name), s.err)
+			a.problem = fmt.Errorf("%s: %w", quote(f.name), s.Err())
 		}
 		return errStopped
 	}

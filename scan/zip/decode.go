@@ -15,6 +15,7 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 
 	"modelwall/scan"
+	"modelwall/scan/internal/decode"
 )
 
 // The methods that can be decoded, and the mark of WinZip's encryption.
@@ -36,32 +37,29 @@ func known(method uint16) bool {
 	return false
 }
 
-// stream is a member decoded, its errors classified. After the first error it
-// only repeats that one.
+// stream is a member decoded, its errors classified.
 type stream struct {
-	m       member
-	src     *source
-	in      *bufio.Reader
-	pool    *pool
-	dec     io.Reader
-	decoded int64
-	sum     uint32 // CRC-32 of what was decoded
-	idle    int
-	damage  error // reported once nothing more comes out
-	err     error
+	*decode.Stream
+	m    member
+	src  *source
+	in   *bufio.Reader
+	pool *pool
+	sum  uint32 // CRC-32 of what was decoded
 }
 
 func (w *walk) stream(m member) *stream {
 	packed := max(0, min(m.packed, w.size-m.data))
 	src := &source{r: w.r.f.Section(m.data, packed), left: packed}
-	return &stream{m: m, src: src, pool: w.pool, in: bufio.NewReaderSize(src, int(min(32<<10, packed)))}
+	s := &stream{m: m, src: src, pool: w.pool, in: bufio.NewReaderSize(src, int(min(32<<10, packed)))}
+	s.Stream = decode.New(func() (io.Reader, error) { return open(s.m, s.in, s.pool) }, s.classify)
+	return s
 }
 
 // close gives the decoder back, which has to happen before the engine looks
 // into what came out. The stream must not be read after it.
 func (s *stream) close() {
-	s.pool.keep(s.dec)
-	s.dec = nil
+	s.pool.keep(s.Decoder())
+	s.Drop()
 }
 
 // source reads the packed bytes and remembers the reader's own failure.
@@ -92,94 +90,20 @@ func (s *stream) taken() int64 { return s.src.taken - int64(s.in.Buffered()) }
 // transport is the reader's own failure.
 func (s *stream) transport() error { return s.src.err }
 
-// maxIdle is how often in a row a decoder may answer with nothing.
-const maxIdle = 100
-
 // Read implements io.Reader.
-func (s *stream) Read(p []byte) (n int, err error) {
-	defer func() {
-		s.decoded += int64(n)
-		s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
-		if s.err != nil {
-			s.close()
-		}
-	}()
-	if s.err == nil && s.damage == nil {
-		n, err = s.decode(p)
-		switch err = s.classify(err); {
-		case errors.Is(err, scan.ErrMalformed):
-			s.damage = err
-		case err != nil:
-			s.err = err
-		}
-		if n > 0 || err == nil {
-			return n, s.err
-		}
-	}
-	if s.err == nil {
-		if n = s.salvage(p); n > 0 {
-			return n, nil
-		}
-		s.err = s.damage
-	}
-	return 0, s.err
-}
-
-// decode reads from the decoder. One that panics on hostile data has met
-// damage; what it decoded before must not be lost with it.
-func (s *stream) decode(p []byte) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			s.dec = nil // not to be used again
-			n, err = 0, fmt.Errorf("decoder gave up: %v", r)
-		}
-	}()
-	if s.dec == nil {
-		dec, err := open(s.m, s.in, s.pool)
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF // the header is cut off
-		}
-		if err != nil {
-			return 0, err
-		}
-		s.dec = dec
-	}
-	n, err = s.dec.Read(p)
-	if n > 0 || err != nil || len(p) == 0 {
-		s.idle = 0
-	} else if s.idle++; s.idle > maxIdle {
-		err = io.ErrNoProgress
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.Stream.Read(p)
+	s.sum = crc32.Update(s.sum, crc32.IEEETable, p[:n])
+	if s.Err() != nil {
+		s.close()
 	}
 	return n, err
-}
-
-// salvage takes what a decoder holds back once it has met damage: the LZMA
-// library decodes into its dictionary and reports the damage first. Reading
-// byte by byte, it decodes no further as long as it has any.
-func (s *stream) salvage(p []byte) (n int) {
-	if s.dec == nil {
-		return 0
-	}
-	defer func() {
-		if recover() != nil { // damage all the same
-			s.dec = nil
-		}
-	}()
-	for n < len(p) {
-		if m, _ := s.dec.Read(p[n : n+1]); m == 0 {
-			break
-		}
-		n++
-	}
-	return n
 }
 
 func (s *stream) classify(err error) error {
 	off := s.m.data + s.taken()
 	var dict *lzma.ErrDictSize
 	switch {
-	case err == nil:
-		return nil
 	case s.src.err != nil:
 		return s.src.err
 	case errors.Is(err, io.EOF):

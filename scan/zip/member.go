@@ -145,28 +145,28 @@ func (w *walk) compressed(ctx context.Context, m member) error {
 		return err
 	}
 	switch {
-	case st.err == nil: // a budget ended it; the engine knows
+	case st.Err() == nil: // a budget ended it; the engine knows
 		return nil
 	case st.transport() != nil:
 		return st.transport()
-	case !errors.Is(st.err, io.EOF):
+	case !errors.Is(st.Err(), io.EOF):
 		if m.flags&flagEncrypted != 0 {
 			w.encrypted(m)
 			return nil
 		}
 		w.finding("zip.data", scan.SeveritySuspicious, "broken-file", m.at,
-			fmt.Sprintf("%s is damaged after %d decoded bytes; a loader has used those by then", quote(m.name), st.decoded))
+			fmt.Sprintf("%s is damaged after %d decoded bytes; a loader has used those by then", quote(m.name), st.Decoded()))
 		if w.problem == nil {
-			w.problem = fmt.Errorf("%s: %w", quote(m.name), st.err)
+			w.problem = fmt.Errorf("%s: %w", quote(m.name), st.Err())
 		}
 		return nil
 	}
-	if m.flags&flagEncrypted != 0 && (st.decoded != m.size || st.sum != m.crc) {
+	if m.flags&flagEncrypted != 0 && (st.Decoded() != m.size || st.sum != m.crc) {
 		w.encrypted(m)
 		return nil
 	}
-	if st.decoded != m.size {
-		w.confusion("zip.size", m.at, fmt.Sprintf("%s decodes to %d bytes, its header says %d", quote(m.name), st.decoded, m.size))
+	if st.Decoded() != m.size {
+		w.confusion("zip.size", m.at, fmt.Sprintf("%s decodes to %d bytes, its header says %d", quote(m.name), st.Decoded(), m.size))
 	} else if st.sum != m.crc {
 		w.badCRC(m)
 	}
