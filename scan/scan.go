@@ -36,6 +36,16 @@ type File struct {
 	io.ReaderAt
 }
 
+// Expecter is what a File's ReaderAt may be besides, where pieces that are far
+// apart come faster together: from a server, a request brings many.
+type Expecter interface {
+	// Expect announces that the bytes of some runs, each [first byte, byte
+	// behind the last), will be read soon. It does not block and promises
+	// nothing: reads wait for their bytes as ever. Runs may overlap and reach
+	// past the end.
+	Expect(runs [][2]int64)
+}
+
 // Section returns a reader over the n bytes of f at off.
 func (f File) Section(off, n int64) *io.SectionReader {
 	return io.NewSectionReader(f.ReaderAt, off, n)
@@ -73,6 +83,14 @@ type Scanner interface {
 	// input, must not allocate what a header announces, and starts no
 	// goroutine that outlives it.
 	Scan(ctx context.Context, f File, s Sink) error
+}
+
+// Looker is what a Scanner may be besides, if it looks into files of every
+// kind at fixed places.
+type Looker interface {
+	// Looks returns the runs, as for Expecter, that Scan reads first of a file
+	// of this size, besides those of its Probe.
+	Looks(size int64) [][2]int64
 }
 
 // Sink takes what a scanner finds, as it finds it. It is not safe for

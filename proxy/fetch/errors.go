@@ -48,6 +48,7 @@ var errPanic = errors.New("fetch: panic")
 var (
 	errEndedEarly = errors.New("body ended early")
 	errNoRanges   = errors.New("upstream does not serve ranges")
+	errNoParts    = errors.New("upstream does not serve several ranges at once")
 )
 
 // maxErrorBody is how much of an error answer a StatusError keeps, in bytes.
@@ -138,7 +139,7 @@ func retryable(err error) bool {
 			status.Code == http.StatusTooManyRequests
 	}
 	for _, class := range []error{
-		ErrMismatch, ErrChanged, ErrProtocol, ErrTooLarge, ErrSpool, ErrClosed, errNoRanges, context.Canceled,
+		ErrMismatch, ErrChanged, ErrProtocol, ErrTooLarge, ErrSpool, ErrClosed, errNoRanges, errNoParts, context.Canceled,
 	} {
 		if errors.Is(err, class) {
 			return false

@@ -27,8 +27,10 @@ func (o *Object) fill(a *attempt) (int64, error) {
 		before := o.front()
 		end, err := o.copy(a, o.streamLimit)
 		a.close()
-		if err == nil {
-			err = o.spread()
+		if err == nil || errors.Is(err, io.EOF) && end >= o.streamLimit() {
+			if a, err = o.beyond(r); a != nil {
+				continue
+			}
 		}
 		size := o.Size()
 		switch {
@@ -57,18 +59,41 @@ func (o *Object) fill(a *attempt) (int64, error) {
 	}
 }
 
+// beyond goes on behind the stream's limit. It returns what continues the
+// stream, or nil and io.EOF if segments have brought the rest.
+func (o *Object) beyond(r *retrier) (*attempt, error) {
+	waited, err := o.pause()
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	more := waited && !o.segments.wide && o.present.front() < o.size
+	o.mu.Unlock()
+	if !more {
+		return nil, o.spread()
+	}
+	return o.reopen(r)
+}
+
 // resume reopens the upstream at the front after err. It returns nil if there
 // turns out to be nothing behind the front of an object of unknown size.
 func (o *Object) resume(r *retrier, err error) (*attempt, error) {
-	truncated := func(err error) error {
-		if retryable(err) {
-			err = fmt.Errorf("%w at byte %d: %w", ErrTruncated, o.front(), err)
-		}
-		return err
-	}
 	if err := r.pause(o.ctx, err); err != nil {
-		return nil, truncated(err)
+		return nil, o.truncated(err)
 	}
+	return o.reopen(r)
+}
+
+// truncated wraps an error after which nobody will try again.
+func (o *Object) truncated(err error) error {
+	if retryable(err) {
+		err = fmt.Errorf("%w at byte %d: %w", ErrTruncated, o.front(), err)
+	}
+	return err
+}
+
+// reopen opens the upstream at the front, as resume does.
+func (o *Object) reopen(r *retrier) (*attempt, error) {
 	front := o.front()
 	a, err := r.open(o.ctx, o.open, front, -1)
 	var status *StatusError
@@ -85,7 +110,7 @@ func (o *Object) resume(r *retrier, err error) (*attempt, error) {
 	case errors.As(err, &status):
 		return nil, fmt.Errorf("%w at byte %d: %w", ErrTruncated, front, err)
 	default:
-		return nil, truncated(err)
+		return nil, o.truncated(err)
 	}
 	if err := o.same(a, front); err != nil {
 		a.close()

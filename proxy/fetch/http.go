@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -43,15 +44,50 @@ func (s *httpSource) Open(ctx context.Context, off, n int64) (*Response, error) 
 	if n == 0 || off < 0 {
 		return nil, fmt.Errorf("fetch: range of %d bytes at %d", n, off)
 	}
-	resp, err := s.ask(ctx, off, n, false)
+	want := ""
+	if ranged(off, n) {
+		want = rangeOf(off, n)
+	}
+	return s.open(ctx, want, func(resp *http.Response) (*Response, error) { return answer(resp, off, n) })
+}
+
+// openParts implements partsSource.
+func (s *httpSource) openParts(ctx context.Context, runs []span) (r *Response, boundary string, err error) {
+	list := make([]string, len(runs))
+	for i, run := range runs {
+		list[i] = rangeOf(run.off, run.end-run.off)
+	}
+	r, err = s.open(ctx, strings.Join(list, ","), func(resp *http.Response) (*Response, error) {
+		// Some refuse what they do not serve, and some answer with the whole.
+		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusTooManyRequests {
+			return answer(resp, 0, 1)
+		}
+		var params map[string]string
+		var kind string
+		if kind, params, _ = mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "multipart/byteranges" {
+			return nil, errNoParts
+		}
+		boundary = params["boundary"]
+		if resp.StatusCode != http.StatusPartialContent || boundary == "" || coded(resp) {
+			return nil, errNoParts
+		}
+		return &Response{Body: resp.Body, Size: -1, ETag: resp.Header.Get("ETag"), Header: resp.Header, Status: resp.StatusCode}, nil
+	})
+	return r, boundary, err
+}
+
+// open makes one attempt for what a Range of want names, everything if that is
+// "".
+func (s *httpSource) open(ctx context.Context, want string, answer func(*http.Response) (*Response, error)) (*Response, error) {
+	resp, err := s.ask(ctx, want, false)
 	if err == nil && resp.StatusCode == http.StatusForbidden {
 		_ = resp.Body.Close() // an error page nobody reads
-		resp, err = s.ask(ctx, off, n, true)
+		resp, err = s.ask(ctx, want, true)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r, err := answer(resp, off, n)
+	r, err := answer(resp)
 	if err != nil {
 		_ = resp.Body.Close() // the answer is already refused
 		return nil, err
@@ -65,7 +101,7 @@ func (s *httpSource) Open(ctx context.Context, off, n int64) (*Response, error) 
 }
 
 // ask sends one request.
-func (s *httpSource) ask(ctx context.Context, off, n int64, fresh bool) (*http.Response, error) {
+func (s *httpSource) ask(ctx context.Context, want string, fresh bool) (*http.Response, error) {
 	req, err := s.newRequest(ctx, fresh)
 	if err != nil {
 		return nil, fmt.Errorf("request to the upstream: %w", err)
@@ -78,12 +114,8 @@ func (s *httpSource) ask(ctx context.Context, off, n int64, fresh bool) (*http.R
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Del("Range")
 	req.Header.Del("If-Range")
-	if ranged(off, n) {
-		last := ""
-		if n > 0 {
-			last = strconv.FormatInt(off+n-1, 10)
-		}
-		req.Header.Set("Range", "bytes="+strconv.FormatInt(off, 10)+"-"+last)
+	if want != "" {
+		req.Header.Set("Range", "bytes="+want)
 		s.mu.Lock()
 		if s.etag != "" {
 			req.Header.Set("If-Range", s.etag)
@@ -100,6 +132,21 @@ func (s *httpSource) ask(ctx context.Context, off, n int64, fresh bool) (*http.R
 // ranged reports whether a request needs a Range header. "bytes=0-" would ask
 // for the same as no header, and an empty object answers it with 416.
 func ranged(off, n int64) bool { return off > 0 || n > 0 }
+
+// rangeOf spells n bytes at off, all from there if n is negative, for a Range.
+func rangeOf(off, n int64) string {
+	last := ""
+	if n > 0 {
+		last = strconv.FormatInt(off+n-1, 10)
+	}
+	return strconv.FormatInt(off, 10) + "-" + last
+}
+
+// coded reports whether the body of resp is not the bytes themselves.
+func coded(resp *http.Response) bool {
+	c := strings.Join(resp.Header.Values("Content-Encoding"), ",")
+	return resp.Uncompressed || c != "" && !strings.EqualFold(c, "identity")
+}
 
 // answer checks an HTTP response to a request for n bytes at off. It leaves
 // closing the body to the caller.
@@ -137,9 +184,8 @@ func answer(resp *http.Response, off, n int64) (*Response, error) {
 		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		return nil, e
 	}
-	if c := strings.Join(resp.Header.Values("Content-Encoding"), ","); resp.Uncompressed ||
-		c != "" && !strings.EqualFold(c, "identity") {
-		return nil, fmt.Errorf("%w: Content-Encoding %.40q although identity was asked", ErrMismatch, c)
+	if coded(resp) {
+		return nil, fmt.Errorf("%w: Content-Encoding %.40q although identity was asked", ErrMismatch, resp.Header.Get("Content-Encoding"))
 	}
 	return r, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -86,10 +85,18 @@ func Start(ctx context.Context, src Source, opt Options) (*Object, error) {
 func (o *Object) begin(ctx context.Context) (*attempt, error) {
 	// The body lives as long as the context it was opened with, hence o.ctx.
 	release := context.AfterFunc(ctx, func() { o.cancel(context.Cause(ctx)) })
+	n := int64(-1)
+	if o.headOnly() {
+		n = o.opt.Head
+	}
 	// The last byte is asked for again if there is nothing else to ask for.
-	a, err := newRetrier(&o.opt).open(o.ctx, o.open, max(0, min(o.front(), o.size-1)), -1)
+	a, err := newRetrier(&o.opt).open(o.ctx, o.open, max(0, min(o.front(), o.size-1)), n)
 	if err != nil {
 		release()
+		var status *StatusError
+		if n > 0 && errors.As(err, &status) && status.total() == 0 {
+			err = fmt.Errorf("%w: upstream announces 0 bytes, promised were %d", ErrMismatch, o.opt.Size)
+		}
 		return nil, err
 	}
 	if !release() {
@@ -102,6 +109,11 @@ func (o *Object) begin(ctx context.Context) (*attempt, error) {
 		a.close()
 	}
 	return a, err
+}
+
+// headOnly reports whether the stream begins with the head alone.
+func (o *Object) headOnly() bool {
+	return o.opt.Head > 0 && o.opt.Size > o.opt.Eager && len(o.present) == 0
 }
 
 // giveBack ends an object that could not begin, because of err.
@@ -148,13 +160,10 @@ func (o *Object) adopt(a *attempt) error {
 	accepts := a.Header.Get("Accept-Ranges")
 	o.ranges.refused = accepts == "none"
 	o.segments.offered = a.Status == http.StatusPartialContent || accepts == "bytes"
-	o.segments.limit, o.segments.streams = math.MaxInt64, true
-	if o.parallel() {
-		front := o.present.front() // of a part
-		eager := max(o.opt.Eager, front+o.segmentSize(front))
-		if o.size-eager >= 2*minSegment {
-			o.segments.limit = eager
-		}
+	o.segments.streams = true
+	o.plan()
+	if o.headOnly() && a.Status == http.StatusPartialContent {
+		o.segments.paused, o.segments.limit = true, o.opt.Head
 	}
 	return nil
 }
@@ -182,6 +191,7 @@ func (o *Object) Done() <-chan struct{} { return o.done }
 // promised, or with the error the object failed with, or when ctx ends. Close
 // does not undo a success.
 func (o *Object) Wait(ctx context.Context) (Digest, error) {
+	o.Resume()
 	select {
 	case <-o.done:
 	case <-ctx.Done():

@@ -41,6 +41,11 @@ type Options struct {
 	// than ask for a range of its own, in bytes; default 4 MiB.
 	Near int64
 
+	// Head, if not 0, is how many bytes of an object of more than Eager the
+	// stream brings before it waits, at an upstream that serves ranges: until
+	// Resume or Widen is called, or a reader has come two MiB far. Until then
+	// everything else comes by ranges for what is read.
+	Head int64
 	// Parallel is how many requests bring a large object side by side, once
 	// Widen is called or the stream has come to byte Eager; default 1.
 	Parallel int

@@ -20,26 +20,47 @@ const maxRanges = 8
 // ranges are the requests out of band. Guarded by spool.mu.
 type ranges struct {
 	refused bool // the upstream does not serve ranges
+	single  bool // the upstream serves one range at a time
 	running []*rangeFetch
-	recent  [8]span // the last ones that were started, as a ring
-	next    int
+	// expected are on their way because somebody announced to read them.
+	expected []*rangeFetch
+	recent   [8]span // the last ones that were started, as a ring
+	next     int
 }
 
 // rangeFetch is one request out of band, shared by all who wait for its bytes.
 type rangeFetch struct {
 	span
-	failed bool // guarded by spool.mu; set when it ends without all its bytes
+	announced bool // by Expect
+	failed    bool // guarded by spool.mu; set when it ends without all its bytes
 }
 
-// far reports whether off is worth a request of its own. Call with mu held.
+// comes returns what brings the byte at off because it was announced, or nil.
+func (rs *ranges) comes(off int64) *rangeFetch {
+	for _, f := range rs.expected {
+		if f.off <= off && off < f.end {
+			return f
+		}
+	}
+	return nil
+}
+
+// far reports whether off is worth a request of its own: the stream is not
+// about to bring it. Call with mu held.
 func (o *Object) far(off int64) bool {
-	return o.size >= 0 && !o.ranges.refused && off-o.present.front() >= o.opt.Near
+	if o.size < 0 || o.ranges.refused {
+		return false
+	}
+	return off-o.present.front() >= o.opt.Near || o.segments.paused && off >= o.segments.limit
 }
 
 // rangeAt returns the request that brings the byte at off and starts it if
 // need be; nil when there are too many already. Call with mu held.
 func (o *Object) rangeAt(off, end int64) *rangeFetch {
 	rs := &o.ranges
+	if f := rs.comes(off); f != nil {
+		return f
+	}
 	for _, f := range rs.running {
 		if f.off <= off && off < f.end {
 			return f
@@ -83,21 +104,28 @@ func (o *Object) rangeFor(off, end int64) span {
 // runRange brings f into the spool and tells who waits for it.
 func (o *Object) runRange(f *rangeFetch) {
 	err := o.bring(f.span)
-	fatal := false
-	for _, class := range []error{ErrMismatch, ErrChanged, ErrSpool} {
-		fatal = fatal || errors.Is(err, class)
-	}
-	if fatal {
-		o.fail(err)
-	}
+	o.ranged(err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f.failed = err != nil
-	if errors.Is(err, errNoRanges) {
-		o.ranges.refused = true
-	}
 	o.ranges.running = slices.DeleteFunc(o.ranges.running, func(g *rangeFetch) bool { return g == f })
 	o.wake()
+}
+
+// ranged takes note of how a request out of band ended. A failure that says
+// something about the content or the disk is the object's.
+func (o *Object) ranged(err error) {
+	for _, class := range []error{ErrMismatch, ErrChanged, ErrSpool} {
+		if errors.Is(err, class) {
+			o.fail(err)
+		}
+	}
+	if errors.Is(err, errNoRanges) {
+		o.mu.Lock()
+		o.ranges.refused = true
+		o.wake()
+		o.mu.Unlock()
+	}
 }
 
 // bring fetches s. An error that says something about the content or the disk

@@ -85,6 +85,10 @@ func (o *Object) read(ctx context.Context, p []byte, off int64, atLeast int) (in
 	return n, nil
 }
 
+// maxPaused is how far readers get by ranges before the stream goes on, in
+// bytes.
+const maxPaused = 2 << 20
+
 // waiter is one read that waits for its bytes, which end at end.
 type waiter struct {
 	o   *Object
@@ -103,7 +107,14 @@ func (w *waiter) wait(ctx context.Context, off int64) error {
 		o.mu.Unlock()
 		return nil // the caller finds out which
 	}
-	if o.far(off) && (w.rng == nil || !w.rng.failed) {
+	failed := w.rng != nil && w.rng.failed
+	if failed && w.rng.announced {
+		failed, w.rng = false, nil // once more, by itself
+	}
+	if failed || o.ranges.refused || o.present.front() >= maxPaused {
+		o.unpause() // whoever has read so much reads all of it
+	}
+	if o.far(off) && !failed {
 		w.rng = o.rangeAt(off, w.end)
 	}
 	changed := o.wait()

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 const (
 	minSegment = 1 << 20
 	maxSegment = 16 << 20
+	islet      = 128 << 10 // what is there and is no end to a segment
 )
 
 // segments divide what lies ahead of the stream among parallel requests. They
@@ -25,6 +27,7 @@ const (
 type segments struct {
 	offered bool   // the upstream says that it serves ranges
 	limit   int64  // where the stream stops; segments lie behind it
+	paused  bool   // it waits there for Resume, Widen or a reader
 	wide    bool   // the other workers have been started
 	streams bool   // the stream is still under way to limit
 	claimed []span // what a worker is bringing
@@ -46,9 +49,60 @@ func (o *Object) Widen() {
 		return
 	}
 	o.segments.wide = true
+	o.unpause()
 	o.segments.limit = min(o.segments.limit, front+o.segmentSize(front))
 	for range o.opt.Parallel - 1 {
 		o.run(o.assist)
+	}
+}
+
+// Resume lets a stream go on that waits behind Options.Head bytes. It does not
+// block, and may be called more than once.
+func (o *Object) Resume() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unpause()
+}
+
+// unpause is Resume with mu held.
+func (o *Object) unpause() {
+	if !o.segments.paused {
+		return
+	}
+	o.segments.paused = false
+	o.plan()
+	o.wake()
+}
+
+// pause waits at the end of the head until the stream may go on, and reports
+// whether it was there.
+func (o *Object) pause() (bool, error) {
+	for waited := false; ; waited = true {
+		o.mu.Lock()
+		if o.err != nil || !o.segments.paused {
+			defer o.mu.Unlock()
+			return waited, o.err
+		}
+		changed := o.wait()
+		o.mu.Unlock()
+		select {
+		case <-changed:
+		case <-o.ctx.Done():
+			return true, context.Cause(o.ctx)
+		}
+	}
+}
+
+// plan decides where the stream stops. Call with mu held.
+func (o *Object) plan() {
+	o.segments.limit = math.MaxInt64
+	if !o.parallel() {
+		return
+	}
+	front := o.present.front() // of a part, or of a head
+	eager := max(o.opt.Eager, front+o.segmentSize(front))
+	if o.size-eager >= 2*minSegment {
+		o.segments.limit = eager
 	}
 }
 
@@ -153,7 +207,17 @@ func (o *Object) claim() (span, bool) {
 			pos = end
 			continue
 		}
-		s := span{pos, min(end, pos+o.segmentSize(pos), o.size)}
+		reach := min(pos+o.segmentSize(pos), o.size)
+		// What a reader wanted in between comes again: a request more takes
+		// longer.
+		for end < reach {
+			_, until := o.present.run(end)
+			if until-end > islet {
+				break
+			}
+			_, end = o.present.run(until)
+		}
+		s := span{pos, min(end, reach)}
 		for _, c := range o.segments.claimed { // in order
 			if c.off <= s.off && s.off < c.end {
 				s.off = c.end
@@ -173,16 +237,9 @@ func (o *Object) claim() (span, bool) {
 
 // unclaim ends the claim on s, which err kept from coming.
 func (o *Object) unclaim(s span, err error) {
-	for _, class := range []error{ErrMismatch, ErrChanged, ErrSpool} {
-		if errors.Is(err, class) {
-			o.fail(err)
-		}
-	}
+	o.ranged(err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if errors.Is(err, errNoRanges) {
-		o.ranges.refused = true
-	}
 	o.segments.claimed = slices.DeleteFunc(o.segments.claimed, func(c span) bool { return c == s })
 	o.wake()
 }

@@ -138,6 +138,11 @@ func (j *job) run() {
 	}
 }
 
+// head is how much of a large file is asked for at first, in bytes: the header
+// of tensors, or the program of a checkpoint, is mostly all there. Where an
+// inspection reads on the rest follows by ranges, see fetch.Options.Head.
+const head = 256 << 10
+
 func (j *job) work() error {
 	g, s := j.gate, j.subject
 	object, err := fetch.Start(j.ctx, s.source, fetch.Options{
@@ -151,6 +156,7 @@ func (j *job) work() error {
 		Parallel:     g.Parallel,
 		Parts:        g.Parts,
 		Slots:        g.slots,
+		Head:         head,
 	})
 	if err != nil {
 		return err

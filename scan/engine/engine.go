@@ -72,6 +72,7 @@ func (l Limits) withDefaults() Limits {
 // Engine inspects files. It is safe for concurrent use.
 type Engine struct {
 	scanners    []scan.Scanner
+	lookers     []scan.Looker
 	limits      Limits
 	fingerprint string
 }
@@ -84,6 +85,9 @@ func New(scanners []scan.Scanner, limits Limits) *Engine {
 	fmt.Fprintln(h, "engine 1", l.Depth, l.Members, l.Bytes, l.Ratio, l.Expansion, l.Time)
 	for _, s := range scanners {
 		fmt.Fprintln(h, s.Format(), s.Version())
+		if l, ok := s.(scan.Looker); ok {
+			e.lookers = append(e.lookers, l)
+		}
 	}
 	e.fingerprint = hex.EncodeToString(h.Sum(nil)[:8])
 	return e
@@ -101,8 +105,24 @@ func (e *Engine) Inspect(ctx context.Context, f scan.File) (scan.Report, error) 
 		scan.Limit(0, "inspection took longer than %v", e.limits.Time))
 	defer cancel()
 	in := newInspection(e, limited, f.Size)
+	e.expect(f)
 	formats := in.file(f, 0)
 	return in.report(formats), in.transport
+}
+
+// expect announces what is read of a file before anything is known of it, where
+// that is worth something.
+func (e *Engine) expect(f scan.File) {
+	far, ok := f.ReaderAt.(scan.Expecter)
+	if !ok {
+		return
+	}
+	const search = 4 << 10 // what is looked at before a tail
+	runs := [][2]int64{{0, scan.HeadSize}, {f.Size - scan.TailSize - search, f.Size}}
+	for _, l := range e.lookers {
+		runs = append(runs, l.Looks(f.Size)...)
+	}
+	far.Expect(runs)
 }
 
 // inspection is the state of one Inspect call.

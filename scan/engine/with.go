@@ -11,5 +11,7 @@ func (e *Engine) With(wrap func(scan.Scanner) scan.Scanner) *Engine {
 	for i, s := range e.scanners {
 		scanners[i] = wrap(s)
 	}
-	return New(scanners, e.limits)
+	wrapped := New(scanners, e.limits)
+	wrapped.lookers = e.lookers
+	return wrapped
 }

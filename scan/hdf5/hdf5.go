@@ -54,6 +54,14 @@ func (*Scanner) Match(p scan.Probe) bool {
 	return signatureIn(p.Head) >= 0 || p.Size > scan.HeadSize
 }
 
+// Looks implements scan.Looker.
+func (*Scanner) Looks(size int64) (runs [][2]int64) {
+	for off := int64(scan.HeadSize); off < size-int64(len(signature)); off *= 2 {
+		runs = append(runs, [2]int64{off, off + int64(len(signature))})
+	}
+	return runs
+}
+
 // Scan implements scan.Scanner.
 func (*Scanner) Scan(ctx context.Context, f scan.File, s scan.Sink) error {
 	r := newReader(ctx, f)

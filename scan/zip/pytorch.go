@@ -34,13 +34,19 @@ func (w *walk) tensor(e *entry, l *local, roots map[string]bool) (bool, error) {
 // storage reports whether e is a tensor's storage below one of roots, stored
 // as it is, and its local header says nothing else.
 func (w *walk) storage(e *entry, l *local, roots map[string]bool) bool {
-	root, key, ok := cutLast(e.name, "/data/")
-	if !ok || !roots[root] || key == "" || strings.Trim(key, "0123456789") != "" {
+	if !isStorage(e.name, roots) {
 		return false
 	}
 	const odd = flagEncrypted | flagPatched | flagStrong | flagMasked
 	return l.valid && !e.symlink && (e.flags|l.flags)&odd == 0 && len(readings(e, l)) == 1 &&
 		e.method == methodStore && e.packed == e.size && e.packed <= w.size-l.data
+}
+
+// isStorage reports whether a member has the name of a storage below one of
+// roots.
+func isStorage(name string, roots map[string]bool) bool {
+	root, key, ok := cutLast(name, "/data/")
+	return ok && roots[root] && key != "" && strings.Trim(key, "0123456789") == ""
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -16,7 +16,7 @@ type window struct {
 
 // ahead is how many bytes are read at once, at least: a local header with a
 // usual name and PyTorch's alignment padding, or some central records.
-const ahead = 1 << 10
+const ahead = 512
 
 // upTo returns the n bytes at off, or fewer where the file ends. They are
 // valid until the next call.

@@ -26,6 +26,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"modelwall/scan"
 )
@@ -133,6 +134,7 @@ func (w *walk) run(ctx context.Context) error {
 		}
 		return w.withoutDirectory(ctx, int64(start))
 	}
+	w.expect(dirs)
 	var members []member
 	for i := range dirs {
 		found, err := w.reconcile(ctx, &dirs[i])
@@ -147,6 +149,43 @@ func (w *walk) run(ctx context.Context) error {
 		}
 	}
 	return w.unaccounted(ctx, int64(start))
+}
+
+// Looks implements scan.Looker. Behind 4 GiB the old end record names a place
+// that no archive means, and that is looked at all the same.
+func (*Scanner) Looks(size int64) [][2]int64 {
+	const nowhere = math.MaxUint32
+	if size <= nowhere {
+		return nil
+	}
+	return [][2]int64{{nowhere, nowhere + ahead}, {size - endLen - nowhere, size - endLen - nowhere + ahead}}
+}
+
+// expect announces what reconcile and deliver are going to read: each local
+// header with what the window reads behind it and with a data descriptor of
+// the member before, and members that are no tensors.
+func (w *walk) expect(dirs []directory) {
+	far, ok := w.r.f.ReaderAt.(scan.Expecter)
+	if !ok {
+		return
+	}
+	const (
+		descriptor = 24
+		program    = 1 << 20 // a member up to this size is read whole, likely
+	)
+	var runs [][2]int64
+	for i := range dirs {
+		roots := torchRoots(&dirs[i])
+		for j := range dirs[i].entries {
+			e := &dirs[i].entries[j]
+			end := e.local + ahead
+			if !isStorage(e.name, roots) && e.packed <= program {
+				end += e.packed
+			}
+			runs = append(runs, [2]int64{e.local - descriptor, end})
+		}
+	}
+	far.Expect(runs)
 }
 
 // withoutDirectory walks an archive that has no usable directory, as a

@@ -66,6 +66,7 @@ func Safetensors(seed uint64, size int) []byte {
 const (
 	ggufUint32 = 4
 	ggufString = 8
+	ggufArray  = 9
 )
 
 // GGUF is a GGUF file, version 3, with a few metadata entries, a harmless
