@@ -108,6 +108,35 @@ func BenchmarkDownload(b *testing.B) {
 	}
 }
 
+// BenchmarkLink moves a safetensors file of 512 MiB from a Hub that is 40 ms away
+// and gives each connection 25 MB/s: straight, with the one request that a
+// browser or curl makes, and through Modelwall for the first time.
+//
+//	go test -run '^$' -bench Link -benchtime 1x ./proxy
+func BenchmarkLink(b *testing.B) {
+	const tensors = 512 << 20
+	s := newStack(b, stackOptions{
+		hub:       hubtest.Options{HTTP1: true, Wire: hubtest.Wire{RTT: 40 * time.Millisecond, Rate: 25e6}},
+		inspector: engine.New(all.Scanners(), engine.Limits{}),
+	})
+	direct, proxied := s.hub.Client(), s.newClient(false)
+	var straight, cold spent
+	for i := 0; b.Loop(); i++ {
+		b.StopTimer()
+		id := fmt.Sprint("bench/link-", i)
+		content := tensorFile(uint64(i), tensors)
+		s.add(hubtest.Repo{ID: id, Files: hubtest.Files{"model.safetensors": content}})
+		b.StartTimer()
+		url := "https://huggingface.co/" + id + "/resolve/main/model.safetensors"
+		straight.on(func() { fetched(b, direct, url, content.Size()) })
+		cold.on(func() { fetched(b, proxied, url, content.Size()) })
+	}
+	mb := float64(b.N) * tensors / 1e6
+	b.ReportMetric(mb/straight.wall.Seconds(), "direct-MB/s")
+	b.ReportMetric(mb/cold.wall.Seconds(), "cold-MB/s")
+	b.ReportMetric(straight.wall.Seconds()/cold.wall.Seconds(), "cold/direct")
+}
+
 // stored waits until content is in the cache.
 func (s *stack) stored(t testing.TB, content hubtest.Content) {
 	t.Helper()

@@ -102,6 +102,46 @@ func TestVerdictOfAGiant(t *testing.T) {
 	}
 }
 
+// BenchmarkVerdict measures the time from a request to the verdict about 10 GiB,
+// at a Hub in this machine and at one 40 ms away, whose distance it counts in
+// round trips:
+//
+//	go test -run '^$' -bench Verdict -benchtime 5x ./proxy
+func BenchmarkVerdict(b *testing.B) {
+	const rtt = 40 * time.Millisecond
+	for name, g := range giants(b) {
+		if g.want != scan.Clean {
+			continue
+		}
+		for _, away := range []time.Duration{0, rtt} {
+			b.Run(name+map[bool]string{true: "/near", false: "/40ms"}[away == 0], func(b *testing.B) {
+				var took time.Duration
+				for b.Loop() {
+					b.StopTimer()
+					inspector := stopped{engine.New(all.Scanners(), engine.Limits{TempDir: b.TempDir()}), make(chan judgement), make(chan struct{})}
+					s := newStack(b, stackOptions{inspector: inspector, grace: time.Millisecond, hub: hubtest.Options{Wire: hubtest.Wire{RTT: away}}})
+					s.add(hubtest.Repo{ID: "acme/first", Files: hubtest.Files{"a.gguf": hubtest.Bytes(sample.GGUF(1, 1000))}})
+					go s.get("https://huggingface.co/acme/first/resolve/main/a.gguf") // connections are open now
+					<-inspector.judged
+					s.addGiant(name, g)
+					b.StartTimer()
+					began := time.Now()
+					done := s.begin(b, name)
+					took += (<-inspector.judged).at.Sub(began)
+					b.StopTimer()
+					close(inspector.release)
+					<-done
+					b.StartTimer()
+				}
+				b.ReportMetric(took.Seconds()*1000/float64(b.N), "ms/verdict")
+				if away > 0 {
+					b.ReportMetric(took.Seconds()/float64(b.N)/rtt.Seconds(), "round-trips")
+				}
+			})
+		}
+	}
+}
+
 func (s *stack) addGiant(name string, g giant) {
 	s.t.Helper()
 	// Nobody reads all of it.

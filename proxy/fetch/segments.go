@@ -12,7 +12,7 @@ import (
 // How much of a large object one request of several asks for, in bytes: a
 // share of what is left, so that all end at about the same time.
 const (
-	minSegment = 1 << 20
+	minSegment = 2 << 20
 	maxSegment = 16 << 20
 	islet      = 128 << 10 // what is there and is no end to a segment
 )
@@ -109,7 +109,7 @@ func (o *Object) plan() {
 // segmentSize is how much of what lies behind front one request asks for. Call
 // with mu held.
 func (o *Object) segmentSize(front int64) int64 {
-	return max(minSegment, min((o.size-front)/int64(2*o.opt.Parallel), maxSegment))
+	return max(minSegment, min((o.size-front)/int64(o.opt.Parallel), maxSegment))
 }
 
 // streamLimit is where the stream has to stop now.

@@ -115,7 +115,7 @@ type Options struct {
 	Stall   time.Duration // without a byte from the upstream, after which it is asked again
 	Grace   time.Duration // a job goes on this long without waiters; default 30 s
 	// Parallel is how many requests bring a large file side by side once it is
-	// judged; default 8.
+	// judged; default 10.
 	Parallel int
 	// Parts, if not nil, lets a job go on where an earlier one was stopped. It
 	// is of the folder Blobs.SpoolDir.
@@ -162,7 +162,7 @@ func New(o Options) *Gate {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Parallel <= 0 {
-		o.Parallel = 8
+		o.Parallel = 10
 	}
 	if o.Drip <= 0 {
 		o.Drip = 5 * time.Second

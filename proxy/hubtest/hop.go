@@ -34,19 +34,29 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Close() error {
+	c.forget()
+	return c.Conn.Close()
+}
+
+func (c *conn) forget() {
 	c.hub.mu.Lock()
 	delete(c.hub.conns, c)
 	c.hub.mu.Unlock()
-	return c.Conn.Close()
 }
 
 // reset ends the connection with a TCP RST. What is still in the send buffer
 // is lost.
 func (c *conn) reset() {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	raw := c.Conn
+	if w, ok := raw.(*wire); ok {
+		raw = w.Conn
+		defer func() { _ = w.drop() }()
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = c.Close()
+	c.forget()
+	_ = raw.Close()
 }
 
 type connKey struct{}
@@ -85,7 +95,7 @@ func (l *hopListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, hub: l.hub}
+	c := &conn{Conn: overWire(raw, l.hub.opts.Wire), hub: l.hub}
 	l.hub.mu.Lock()
 	l.hub.conns[c] = struct{}{}
 	l.hub.mu.Unlock()

@@ -52,6 +52,8 @@ type Options struct {
 	LinkTTL time.Duration
 	// HTTP1 keeps the TLS listener from offering HTTP/2.
 	HTTP1 bool
+	// Wire is the distance to its clients.
+	Wire Wire
 	// ProxyAuth, as "user:password", is what the hop demands of its clients.
 	ProxyAuth string
 	// Others are names outside the Hub that the hop also connects to; they
