@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -38,6 +39,10 @@ type hijacker struct {
 
 // Unwrap lets http.ResponseController reach the real writer.
 func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+// ReadFrom implements io.ReaderFrom: on a plain connection the kernel copies a
+// file (sendfile(2)).
+func (h *hijacker) ReadFrom(src io.Reader) (int64, error) { return io.Copy(h.ResponseWriter, src) }
 
 // Flush implements http.Flusher, which goproxy asserts for event streams.
 func (h *hijacker) Flush() { _ = http.NewResponseController(h.ResponseWriter).Flush() }

@@ -63,7 +63,8 @@ type stackOptions struct {
 	blobs     func(*store.Blobs) gate.Blobs
 	mirror    string // its URL, "" for the one asked for
 	xet       proxy.XetMode
-	xetAbove  int64          // 0 for the usual
+	xetAbove  int64 // 0 for the usual
+	listen    func(net.Listener) net.Listener
 	inspector gate.Inspector // in place of the one that the test controls
 }
 
@@ -153,6 +154,9 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	s.addr = ln.Addr().String()
+	if o.listen != nil {
+		ln = o.listen(ln)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, ln) }()
