@@ -63,7 +63,8 @@ type stackOptions struct {
 	blobs     func(*store.Blobs) gate.Blobs
 	mirror    string // its URL, "" for the one asked for
 	xet       proxy.XetMode
-	xetAbove  int64 // 0 for the usual
+	xetAbove  int64                         // 0 for the usual
+	audit     func(*store.Store) audit.Sink // in place of a list
 	listen    func(net.Listener) net.Listener
 	inspector gate.Inspector // in place of the one that the test controls
 }
@@ -120,6 +121,10 @@ func newStack(t testing.TB, o stackOptions) *stack {
 	if o.xetAbove != 0 {
 		chunks.Above = o.xetAbove
 	}
+	var sink audit.Sink = s.downloads
+	if o.audit != nil {
+		sink = o.audit(s.store)
+	}
 	g := gate.New(gate.Options{
 		Describe:  chunks.Describe,
 		Transport: up.Transport(),
@@ -131,7 +136,7 @@ func newStack(t testing.TB, o stackOptions) *stack {
 		Rules:     o.live,
 		Hold:      func() time.Duration { return o.hold },
 		Fail:      proxy.WriteError,
-		Audit:     s.downloads,
+		Audit:     sink,
 		Logger:    log,
 		Retries:   3,
 		Stall:     o.stall,
@@ -179,9 +184,10 @@ func (s *stack) clientOf(addr string, h2 bool) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.ca.Certificate())
 	tr := &http.Transport{
-		Proxy:             http.ProxyURL(&url.URL{Scheme: "http", Host: addr}),
-		TLSClientConfig:   &tls.Config{RootCAs: roots},
-		ForceAttemptHTTP2: h2,
+		Proxy:               http.ProxyURL(&url.URL{Scheme: "http", Host: addr}),
+		TLSClientConfig:     &tls.Config{RootCAs: roots},
+		ForceAttemptHTTP2:   h2,
+		MaxIdleConnsPerHost: 32,
 	}
 	s.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

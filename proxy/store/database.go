@@ -34,6 +34,7 @@ type database struct {
 	write   *sql.DB
 	read    *sql.DB
 	verdict *sql.Stmt // the one query on every request's way
+	group   *group
 }
 
 func openDatabase(root *os.Root, path string) (_ *database, err error) {
@@ -46,7 +47,7 @@ func openDatabase(root *os.Root, path string) (_ *database, err error) {
 	if err := f.Close(); err != nil {
 		return nil, explain("open the records", path, err)
 	}
-	d := &database{path: path}
+	d := &database{path: path, group: newGroup()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(explain("open the records", path, err), d.close())
@@ -190,14 +191,11 @@ func (d *database) version(ctx context.Context, q querier) (int, error) {
 
 func (d *database) explain(op string, err error) error { return explain(op, d.path, err) }
 
-// exec runs one writing statement.
+// exec runs one writing statement, and returns when it is on the disk.
 func (d *database) exec(ctx context.Context, op, query string, args ...any) (int64, error) {
-	res, err := d.write.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, d.explain(op, err)
-	}
-	n, err := res.RowsAffected()
-	return n, d.explain(op, err)
+	w := &statement{query: query, args: args, done: make(chan struct{})}
+	d.commit(ctx, w)
+	return w.n, d.explain(op, w.err)
 }
 
 // transact runs do under the write lock and commits what it did unless it

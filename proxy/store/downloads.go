@@ -11,18 +11,30 @@ import (
 const downloadColumns = `at, request_id, client, method, repo, revision, path, sha256, size, verdict, decision, cache,
 	bytes_fetched, bytes_sent, verdict_time, status, error`
 
-// PutDownload keeps the record of one download.
+const keepDownload = "keep a download record"
+
+// PutDownload keeps the record of one download, and returns when it is on the
+// disk.
 func (s *Store) PutDownload(ctx context.Context, r audit.Record) error {
+	w := insertDownload(r)
+	s.db.commit(ctx, w)
+	return s.db.explain(keepDownload, w.err)
+}
+
+func insertDownload(r audit.Record) *statement {
 	at := r.Time
 	if at.IsZero() {
 		at = time.Now()
 	}
-	_, err := s.db.exec(ctx, "keep a download record",
-		"INSERT INTO downloads ("+downloadColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		micros(at), discreet(r.RequestID), discreet(r.Client), bound(r.Method), bound(r.Repo), bound(r.Revision), bound(r.Path),
-		bound(r.SHA256), r.Size, r.Verdict.String(), bound(r.Decision), bound(r.Cache),
-		r.BytesFetched, r.BytesSent, int64(r.VerdictTime), r.Status, discreet(r.Error))
-	return err
+	return &statement{
+		query: "INSERT INTO downloads (" + downloadColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		args: []any{
+			micros(at), discreet(r.RequestID), discreet(r.Client), bound(r.Method), bound(r.Repo), bound(r.Revision), bound(r.Path),
+			bound(r.SHA256), r.Size, r.Verdict.String(), bound(r.Decision), bound(r.Cache),
+			r.BytesFetched, r.BytesSent, int64(r.VerdictTime), r.Status, discreet(r.Error),
+		},
+		done: make(chan struct{}),
+	}
 }
 
 // DownloadQuery selects download records; its zero value is the latest ones.
@@ -38,6 +50,7 @@ type DownloadQuery struct {
 // Downloads returns the records that q selects, the latest first.
 func (s *Store) Downloads(ctx context.Context, q DownloadQuery) ([]audit.Record, error) {
 	const op = "look up download records"
+	s.later.flush()
 	var w where
 	w.add(!q.Since.IsZero(), "at >= ?", micros(q.Since))
 	w.add(q.Repo != "", "repo = ?", q.Repo)
@@ -83,7 +96,11 @@ func (s *Store) PruneDownloads(ctx context.Context, before time.Time) (int64, er
 const patience = 30 * time.Second
 
 // Audit returns a sink that keeps each record in the store, also when the
-// request's own context is over. Failures go to onError.
+// request's own context is over. What was allowed is written within 50 ms,
+// together with others, and nobody waits for it: a burst of small files would be
+// no faster than the disk. All other records, of refusals and of what went
+// wrong, are on the disk when Record returns. Close writes what is left.
+// Failures go to onError.
 func (s *Store) Audit(onError func(error)) audit.Sink { return auditSink{s, onError} }
 
 type auditSink struct {
@@ -92,6 +109,10 @@ type auditSink struct {
 }
 
 func (a auditSink) Record(ctx context.Context, r audit.Record) {
+	if r.Decision == audit.DecisionAllow {
+		a.store.later.put(insertDownload(r), a.onError)
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if err := a.store.PutDownload(ctx, r); err != nil && a.onError != nil {

@@ -55,6 +55,7 @@ type Store struct {
 	root  *os.Root
 	spool *spool
 	db    *database
+	later *later
 	blobs *Blobs
 
 	closing  sync.Once
@@ -101,6 +102,7 @@ func Open(dir string) (_ *Store, err error) {
 	if s.db, err = openDatabase(s.root, filepath.Join(dir, databaseFile)); err != nil {
 		return nil, err
 	}
+	s.later = &later{db: s.db}
 	s.blobs = &Blobs{root: s.root, dir: dir, spool: s.spool.path, db: s.db}
 	return s, nil
 }
@@ -115,6 +117,9 @@ func (s *Store) Close() error {
 
 func (s *Store) close() error {
 	var errs []error
+	if s.later != nil {
+		s.later.flush()
+	}
 	if s.db != nil {
 		errs = append(errs, s.db.close())
 	}
