@@ -160,6 +160,9 @@ type Log struct {
 type Store struct {
 	// MaxBytes of clean files; the longest unused leave first. 0 = no bound.
 	MaxBytes Size `mapstructure:"max_bytes" reload:"live"`
+	// Pinned are repositories whose files never leave because of MaxBytes, by
+	// the globs of Policy.
+	Pinned []string `mapstructure:"pinned" reload:"live"`
 	// Downloads is how long the record of a download is kept, 0 = for ever.
 	Downloads time.Duration `mapstructure:"downloads" reload:"live"`
 }

@@ -52,7 +52,7 @@ func Default() *Config {
 			ShutdownTimeout:  30 * time.Second,
 		},
 		Log:   Log{Level: slog.LevelInfo, Format: Text},
-		Store: Store{MaxBytes: 200 << 30, Downloads: 90 * 24 * time.Hour},
+		Store: Store{MaxBytes: 200 << 30, Pinned: []string{}, Downloads: 90 * 24 * time.Hour},
 		Cache: Cache{Verdicts: 100_000, Leaves: 256, Metadata: 30 * time.Second},
 	}
 }

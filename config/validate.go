@@ -186,6 +186,7 @@ func (l *loader) policy() {
 	}
 	patterns("policy.allow_repos", p.AllowRepos)
 	patterns("policy.deny_repos", p.DenyRepos)
+	patterns("store.pinned", l.config.Store.Pinned)
 }
 
 // patternReason says why a pattern can never match a repository, "" if it can.

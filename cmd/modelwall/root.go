@@ -45,7 +45,8 @@ be used, and stops what would execute code when it is loaded.
 
   modelwall run -- CMD...    one command behind a private firewall
   modelwall serve            a firewall for a machine or a team
-  modelwall scan PATH...     files that are already there, repositories of the Hub`,
+  modelwall scan PATH...     files that are already there, repositories of the Hub
+  modelwall mirror warm REPO...  the cache, filled in advance`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -62,6 +63,7 @@ be used, and stops what would execute code when it is loaded.
 		newFormatsCmd(),
 		newEnvCmd(),
 		newCACmd(p),
+		newMirrorCmd(p),
 		newQuarantineCmd(),
 		newDemoCmd(),
 		newVersionCmd(),

@@ -7,6 +7,7 @@ import (
 
 	"modelwall/proxy/fetch"
 	"modelwall/proxy/metadata"
+	"modelwall/proxy/policy"
 	"modelwall/proxy/store"
 )
 
@@ -26,7 +27,7 @@ func (p *proxyInstance) tidy(ctx context.Context, s *store.Store, parts *fetch.P
 		var forgotten int64
 		freed, err := parts.Trim(time.Now().Add(-partAge), int64(bounds.MaxBytes/10))
 		if bounds.MaxBytes > 0 {
-			evicted, evictErr := s.Blobs().Evict(ctx, int64(bounds.MaxBytes))
+			evicted, evictErr := s.Blobs().Evict(ctx, int64(bounds.MaxBytes), func(repo string) bool { return policy.Match(bounds.Pinned, repo) })
 			freed, err = freed+evicted, errors.Join(err, evictErr)
 		}
 		if bounds.Downloads > 0 {

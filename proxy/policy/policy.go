@@ -140,11 +140,11 @@ func (r Rules) Repo(name string) Decision {
 	switch {
 	case len(r.AllowRepos) == 0 && len(r.DenyRepos) == 0:
 		return allow
-	case matches(r.DenyRepos, name):
+	case Match(r.DenyRepos, name):
 		return r.monitored(Decision{Block, Block, "policy.deny_repos"})
 	case name == "" && len(r.AllowRepos) == 0:
 		return r.monitored(Decision{Block, Block, "policy.deny_repos"})
-	case len(r.AllowRepos) > 0 && !matches(r.AllowRepos, name):
+	case len(r.AllowRepos) > 0 && !Match(r.AllowRepos, name):
 		return r.monitored(Decision{Block, Block, "policy.allow_repos"})
 	}
 	return allow
@@ -157,10 +157,10 @@ func (r Rules) monitored(d Decision) Decision {
 	return d
 }
 
-// matches reports whether a glob matches name, without regard to case, as the
-// Hub finds repositories. A malformed glob matches nothing; the configuration
-// refuses it on load.
-func matches(globs []string, name string) bool {
+// Match reports whether a glob matches the name of a repository, without regard
+// to case, as the Hub finds them. A malformed glob matches nothing; the
+// configuration refuses it on load.
+func Match(globs []string, name string) bool {
 	name = strings.ToLower(name)
 	for _, g := range globs {
 		if ok, err := path.Match(strings.ToLower(g), name); ok && err == nil {

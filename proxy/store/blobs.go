@@ -221,46 +221,52 @@ func (b *Blobs) place(ctx context.Context, rel, sha256 string, size int64, to ar
 // Open opens content for reading, or returns ErrNotFound. A file that does not
 // have the size it was stored with is removed and counts as absent. That the
 // bytes still are what the hash says is for the reader to check.
-func (b *Blobs) Open(sha256 string) (*Blob, error) { return b.open(sha256, areaBlobs) }
+func (b *Blobs) Open(sha256 string) (*Blob, error) {
+	blob, used, err := b.open(sha256, areaBlobs)
+	if err == nil {
+		b.touch(sha256, used)
+	}
+	return blob, err
+}
 
-func (b *Blobs) open(sha256 string, from area) (*Blob, error) {
+// open also returns when the content was last used.
+func (b *Blobs) open(sha256 string, from area) (_ *Blob, used int64, err error) {
 	const op = "open content"
 	if err := checkSHA256(sha256); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	name := from.file(sha256)
 	absent := fmt.Errorf("%s: %s: %w", op, name, ErrNotFound)
 	row, ok, err := b.lookup(context.Background(), sha256)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !ok || row.area != from {
-		return nil, absent
+		return nil, 0, absent
 	}
 	f, err := b.openRegular(name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, absent
+		return nil, 0, absent
 	}
 	if errors.Is(err, errIrregular) {
-		return nil, errors.Join(absent, b.unlink(from, sha256))
+		return nil, 0, errors.Join(absent, b.unlink(from, sha256))
 	}
 	if err != nil {
-		return nil, explain(op, filepath.Join(b.dir, name), err)
+		return nil, 0, explain(op, filepath.Join(b.dir, name), err)
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, errors.Join(explain(op, filepath.Join(b.dir, name), err), f.Close())
+		return nil, 0, errors.Join(explain(op, filepath.Join(b.dir, name), err), f.Close())
 	}
 	if info.Size() != row.size {
-		return nil, errors.Join(absent, f.Close(), b.unlink(from, sha256))
+		return nil, 0, errors.Join(absent, f.Close(), b.unlink(from, sha256))
 	}
-	b.touch(sha256, row.used)
 	blob := NewBlob(f, row.size, sha256)
 	blob.stamp = stamp(info)
 	if blob.stamp != "" && blob.stamp == row.stamp && micros(time.Now())-row.proven < freshness.Microseconds() {
 		blob.fresh = f
 	}
-	return blob, nil
+	return blob, row.used, nil
 }
 
 // Remove deletes content, wherever it lies. It is no error if there is none.
@@ -273,9 +279,31 @@ func (b *Blobs) Remove(ctx context.Context, sha256 string) error {
 		if err := errors.Join(b.unlink(areaBlobs, sha256), b.unlink(areaQuarantine, sha256)); err != nil {
 			return explain(op, filepath.Join(b.dir, areaBlobs.file(sha256)), err)
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM blobs WHERE sha256 = ?", sha256)
-		return err
+		return forget(ctx, tx, sha256)
 	})
+}
+
+// forget removes the rows of content that is gone.
+func forget(ctx context.Context, tx *sql.Tx, sha256 string) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM blobs WHERE sha256 = ?", sha256); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM files WHERE sha256 = ?", sha256)
+	return err
+}
+
+// Verify reads content that can be opened to its end. What is not what its name
+// says is removed and ErrNotFound, as is what is not there; the next download
+// fetches it again. To verify is no use in the sense of Evict.
+func (b *Blobs) Verify(ctx context.Context, sha256 string) error {
+	blob, err := b.inspect(ctx, sha256, areaBlobs)
+	if errors.Is(err, ErrNotFound) {
+		return errors.Join(err, b.Remove(ctx, sha256))
+	}
+	if err != nil {
+		return err
+	}
+	return b.Proven(ctx, blob)
 }
 
 // Release moves content from quarantine to where it can be opened. People may
@@ -312,12 +340,22 @@ func (b *Blobs) move(ctx context.Context, sha256 string, to area) error {
 // checkHash reads content in quarantine to its end. Content that is not there
 // passes: whether it should be is for the caller to say.
 func (b *Blobs) checkHash(ctx context.Context, name string) error {
-	blob, err := b.open(name, areaQuarantine)
-	if errors.Is(err, ErrNotFound) {
+	_, err := b.inspect(ctx, name, areaQuarantine)
+	if errors.Is(err, ErrNotFound) && !errors.Is(err, errOther) {
 		return nil
 	}
+	return err
+}
+
+// errOther means that content is not what its name says.
+var errOther = errors.New("other content")
+
+// inspect reads content to its end. The blob that it returns is closed. What
+// is not what its name says is unlinked, ErrNotFound and errOther.
+func (b *Blobs) inspect(ctx context.Context, name string, in area) (*Blob, error) {
+	blob, _, err := b.open(name, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	h := sha256.New()
 	_, err = io.Copy(h, readerFunc(func(p []byte) (int, error) {
@@ -327,13 +365,13 @@ func (b *Blobs) checkHash(ctx context.Context, name string) error {
 		return blob.Read(p)
 	}))
 	if err := errors.Join(err, blob.Close()); err != nil {
-		return explain("verify content", filepath.Join(b.dir, areaQuarantine.file(name)), err)
+		return nil, explain("verify content", filepath.Join(b.dir, in.file(name)), err)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != name {
-		return errors.Join(fmt.Errorf("verify content: %s holds %s and is removed: %w", areaQuarantine.file(name), got, ErrNotFound),
-			b.unlink(areaQuarantine, name))
+		return nil, errors.Join(fmt.Errorf("verify content: %s holds %s and is removed: %w: %w", in.file(name), got, errOther, ErrNotFound),
+			b.unlink(in, name))
 	}
-	return nil
+	return blob, nil
 }
 
 type readerFunc func(p []byte) (int, error)

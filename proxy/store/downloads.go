@@ -109,6 +109,9 @@ type auditSink struct {
 }
 
 func (a auditSink) Record(ctx context.Context, r audit.Record) {
+	if seen := sighting(r); seen != nil {
+		a.store.later.put(seen, a.onError)
+	}
 	if r.Decision == audit.DecisionAllow {
 		a.store.later.put(insertDownload(r), a.onError)
 		return

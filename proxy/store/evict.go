@@ -29,9 +29,10 @@ const evictBatch = 100
 
 // Evict removes served content, the longest unused first, once there is more
 // than maxBytes of it, until nine tenths of that are left. Quarantined content
-// stays. It returns what it freed, in bytes, also beside an error. Content that
-// is being read stays readable.
-func (b *Blobs) Evict(ctx context.Context, maxBytes int64) (freed int64, err error) {
+// stays, and so does what was seen in a repository that keep (which may be nil)
+// selects, even if that alone is more than maxBytes. It returns what it freed,
+// in bytes, also beside an error. Content that is being read stays readable.
+func (b *Blobs) Evict(ctx context.Context, maxBytes int64, keep func(repo string) bool) (freed int64, err error) {
 	const op = "evict content"
 	var total int64
 	err = b.db.read.QueryRowContext(ctx, "SELECT coalesce(sum(size), 0) FROM blobs WHERE area = ?", string(areaBlobs)).Scan(&total)
@@ -42,7 +43,7 @@ func (b *Blobs) Evict(ctx context.Context, maxBytes int64) (freed int64, err err
 		return 0, nil
 	}
 	for low := maxBytes / 10 * 9; total-freed > low; {
-		files, bytes, err := b.evict(ctx, total-freed-low)
+		files, bytes, err := b.evict(ctx, total-freed-low, keep)
 		if freed += bytes; err != nil || files == 0 {
 			return freed, err
 		}
@@ -51,10 +52,14 @@ func (b *Blobs) Evict(ctx context.Context, maxBytes int64) (freed int64, err err
 }
 
 // evict removes a batch of at least want bytes, if there are as many.
-func (b *Blobs) evict(ctx context.Context, want int64) (files int, freed int64, err error) {
+func (b *Blobs) evict(ctx context.Context, want int64, keep func(repo string) bool) (files int, freed int64, err error) {
 	const op = "evict content"
 	err = b.db.transact(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
-		names, bytes, err := oldest(ctx, tx, want)
+		pinned, err := pins(ctx, tx, keep)
+		if err != nil {
+			return err
+		}
+		names, bytes, err := oldest(ctx, tx, want, pinned)
 		if err != nil {
 			return err
 		}
@@ -62,7 +67,7 @@ func (b *Blobs) evict(ctx context.Context, want int64) (files int, freed int64, 
 			if err := b.unlink(areaBlobs, sha256); err != nil {
 				return explain(op, filepath.Join(b.dir, areaBlobs.file(sha256)), err)
 			}
-			if _, err := tx.ExecContext(ctx, "DELETE FROM blobs WHERE sha256 = ?", sha256); err != nil {
+			if err := forget(ctx, tx, sha256); err != nil {
 				return err
 			}
 		}
@@ -75,21 +80,23 @@ func (b *Blobs) evict(ctx context.Context, want int64) (files int, freed int64, 
 	return files, freed, nil
 }
 
-// oldest returns the names of the longest unused content, of want bytes or a
-// batch.
-func oldest(ctx context.Context, tx *sql.Tx, want int64) (names []string, bytes int64, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT sha256, size FROM blobs WHERE area = ? ORDER BY used LIMIT ?", string(areaBlobs), evictBatch)
+// oldest returns the names of the longest unused content that is not pinned, of
+// want bytes or a batch.
+func oldest(ctx context.Context, tx *sql.Tx, want int64, pinned map[string]bool) (names []string, bytes int64, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT sha256, size FROM blobs WHERE area = ? ORDER BY used", string(areaBlobs))
 	if err != nil {
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for bytes < want && rows.Next() {
+	for bytes < want && len(names) < evictBatch && rows.Next() {
 		var name string
 		var size int64
 		if err := rows.Scan(&name, &size); err != nil {
 			return nil, 0, err
 		}
-		names, bytes = append(names, name), bytes+size
+		if !pinned[name] {
+			names, bytes = append(names, name), bytes+size
+		}
 	}
 	return names, bytes, rows.Err()
 }
