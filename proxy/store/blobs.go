@@ -388,9 +388,11 @@ type row struct {
 	proven int64
 }
 
+const selectContent = "SELECT area, size, used, stamp, proven FROM blobs WHERE sha256 = ?"
+
 // lookup returns the row of a hash, if there is one.
 func (b *Blobs) lookup(ctx context.Context, sha256 string) (r row, ok bool, err error) {
-	err = b.db.read.QueryRowContext(ctx, "SELECT area, size, used, stamp, proven FROM blobs WHERE sha256 = ?", sha256).
+	err = b.db.content.QueryRowContext(ctx, sha256).
 		Scan(&r.area, &r.size, &r.used, &r.stamp, &r.proven)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, false, nil

@@ -30,11 +30,12 @@ const (
 // SQLite lets one connection write at a time anyway; waiting for it in Go
 // wakes up at once, where SQLite polls.
 type database struct {
-	path    string
-	write   *sql.DB
-	read    *sql.DB
-	verdict *sql.Stmt // the one query on every request's way
-	group   *group
+	path  string
+	write *sql.DB
+	read  *sql.DB
+	// The queries on every request's way.
+	verdict, release, content, alias *sql.Stmt
+	group                            *group
 }
 
 func openDatabase(root *os.Root, path string) (_ *database, err error) {
@@ -67,8 +68,13 @@ func openDatabase(root *os.Root, path string) (_ *database, err error) {
 	if d.read, err = connect(path, readers, "_query_only=1"); err != nil {
 		return nil, err
 	}
-	if d.verdict, err = d.read.PrepareContext(ctx, selectVerdict); err != nil {
-		return nil, err
+	for _, q := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{{&d.verdict, selectVerdict}, {&d.release, selectRelease}, {&d.content, selectContent}, {&d.alias, selectAlias}} {
+		if *q.stmt, err = d.read.PrepareContext(ctx, q.text); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }
@@ -95,8 +101,10 @@ func connect(path string, n int, option string) (*sql.DB, error) {
 
 func (d *database) close() error {
 	var errs []error
-	if d.verdict != nil {
-		errs = append(errs, d.verdict.Close())
+	for _, stmt := range [...]*sql.Stmt{d.verdict, d.release, d.content, d.alias} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
 	}
 	if d.read != nil {
 		errs = append(errs, d.read.Close())

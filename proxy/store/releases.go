@@ -87,6 +87,8 @@ func (s *Store) decide(ctx context.Context, id string, active bool, reason, who 
 	return nil
 }
 
+const selectRelease = "SELECT active, entry, verdict, reason, who, at FROM releases WHERE sha256 = ? ORDER BY seq DESC LIMIT 1"
+
 // Released returns the release in force for a content, if there is one. The
 // answer is never to be kept: another process may change it at any time.
 func (s *Store) Released(ctx context.Context, sha256 string) (Release, bool, error) {
@@ -94,7 +96,7 @@ func (s *Store) Released(ctx context.Context, sha256 string) (Release, bool, err
 	var active bool
 	var verdict string
 	var at int64
-	err := s.db.read.QueryRowContext(ctx, "SELECT active, entry, verdict, reason, who, at FROM releases WHERE sha256 = ? ORDER BY seq DESC LIMIT 1", sha256).
+	err := s.db.release.QueryRowContext(ctx, sha256).
 		Scan(&active, &r.Entry, &verdict, &r.Reason, &r.Who, &at)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !active {
 		return Release{}, false, nil

@@ -24,6 +24,8 @@ type VerdictRecord struct {
 	Duration    time.Duration
 }
 
+const selectAlias = "SELECT sha256 FROM aliases WHERE git_sha1 = ? AND size = ?"
+
 const selectVerdict = "SELECT size, verdict, report, inspected_at, duration FROM verdicts WHERE sha256 = ? AND fingerprint = ?"
 
 // Verdict returns what the engine with this fingerprint said of the content,
@@ -95,7 +97,7 @@ func (s *Store) PutAlias(ctx context.Context, gitSHA1 string, size int64, sha256
 // Alias returns the sha256 of the content with this git blob sha1 and size, if
 // it is known.
 func (s *Store) Alias(ctx context.Context, gitSHA1 string, size int64) (sha256 string, ok bool, err error) {
-	err = s.db.read.QueryRowContext(ctx, "SELECT sha256 FROM aliases WHERE git_sha1 = ? AND size = ?", gitSHA1, size).Scan(&sha256)
+	err = s.db.alias.QueryRowContext(ctx, gitSHA1, size).Scan(&sha256)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
