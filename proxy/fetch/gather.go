@@ -7,6 +7,15 @@ import "time"
 // takes the kernel twice as long.
 const gatherSize = 128 << 10
 
+// buffer is how large a buffer of at most n bytes is worth for an object of
+// size: hundreds of small ones may be on their way at once.
+func buffer(n, size int64) int64 {
+	if size < 0 {
+		return n
+	}
+	return min(n, max(32<<10, size/256))
+}
+
 // gatherTime is how long bytes may lie in a gather. It is short beside any
 // round trip, and long beside what a fast connection needs to fill one.
 const gatherTime = 2 * time.Millisecond
@@ -32,8 +41,9 @@ type gather struct {
 }
 
 func newGather(o *Object, pos int64, failed func(error)) *gather {
-	size := int64(gatherSize)
-	if all := o.Size(); all >= 0 {
+	all := o.Size()
+	size := buffer(gatherSize, all)
+	if all >= 0 {
 		size = min(size, max(all-pos, 1))
 	}
 	g := &gather{o: o, pos: pos, failed: failed, busy: make(chan struct{}, 1), buf: make([]byte, size)}

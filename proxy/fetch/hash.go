@@ -9,7 +9,8 @@ import (
 	"io"
 )
 
-// hashBuffer is how much of the spool the hashing reads at a time, in bytes.
+// hashBuffer is how much of the spool the hashing reads at a time, in bytes, at
+// most.
 const hashBuffer = 128 << 10
 
 // hash follows the front through the spool, and settles the object when the
@@ -22,7 +23,7 @@ func (o *Object) hash() {
 	if o.opt.GitSHA1 != "" && size >= 0 {
 		git = newGitBlob(size)
 	}
-	buf := make([]byte, hashBuffer)
+	buf := make([]byte, buffer(hashBuffer, size))
 	for pos := int64(0); ; {
 		o.mu.Lock()
 		front, complete, stop := o.present.front(), o.complete, o.err != nil
