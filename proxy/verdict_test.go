@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,34 @@ func TestVerdictOfAGiant(t *testing.T) {
 			if want := map[bool]int{true: 200, false: 403}[g.want == scan.Clean]; r.err != nil || r.status != want {
 				t.Errorf("status %d, %v, want %d", r.status, r.err, want)
 			}
+		})
+	}
+}
+
+// Where an upstream serves one range at a time, the verdict is the same, and
+// costs a request for each local header.
+func TestVerdictWithoutParts(t *testing.T) {
+	for name, g := range giants(t) {
+		t.Run(name, func(t *testing.T) {
+			inspector := stopped{engine.New(all.Scanners(), engine.Limits{TempDir: t.TempDir()}), make(chan judgement), make(chan struct{})}
+			s := newStack(t, stackOptions{inspector: inspector, grace: time.Millisecond})
+			s.addGiant(name, g)
+			s.hub.Fault(hubtest.Fault{
+				Role: hubtest.RoleCDN, Status: http.StatusRequestedRangeNotSatisfiable,
+				Match: func(r *http.Request) bool { return strings.Contains(r.Header.Get("Range"), ",") },
+			})
+			done := s.begin(t, name)
+			got := <-inspector.judged
+			if err := s.hub.WaitIdle(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			requests, read := s.cost()
+			t.Logf("%d requests, %d bytes", requests, read)
+			if got.Verdict != g.want || read > 2<<20 {
+				t.Errorf("verdict = %v (%s) after %d bytes, want %v; findings %+v", got.Verdict, got.Error, read, g.want, got.Findings)
+			}
+			close(inspector.release)
+			<-done
 		})
 	}
 }

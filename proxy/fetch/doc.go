@@ -16,6 +16,12 @@
 // round trip later. A map of intervals says which bytes the spool holds. A
 // byte that the map has is final: whoever brings it a second time has it
 // compared, never overwritten, because a reader may have judged it already.
+// A reader that knows what it is going to want says so (Expect), and gets many
+// such pieces by one request.
+//
+// An object of which little may be wanted at first begins with its head alone
+// (Options.Head): the stream waits there until the whole is wanted.
+//
 // Whatever order the bytes came in, the hashes are taken of the spool, front
 // to back, behind the growing prefix.
 //

@@ -17,13 +17,16 @@
 //
 // # One job
 //
-//	fetching --> judged --> proven --> kept
-//	    \           \          \
-//	     +-----------+----------+---> failed (told to every waiter, remembered by nobody)
+//	started --> opened --> judged --> proven --> kept
+//	    \          \          \          \
+//	     +----------+----------+----------+---> failed (told to every waiter, remembered by nobody)
 //
-// A job fetches the content, lets the inspector read it while it arrives
-// (judged), compares the hash of all of it with what the Hub announced
-// (proven), and stores verdict and content (kept). When the hash is known in
+// The stages and all that leads from one to the next are in job.go: each is a
+// channel that is closed once it is reached, and a failure closes all that are
+// left. A job asks for the head of the content (opened), lets the inspector
+// read that and whatever else it wants, by ranges (judged), fetches the rest and
+// compares the hash of all of it with what the Hub announced (proven), and
+// stores verdict and content (kept). When the hash is known in
 // advance, bytes may flow once the content is judged, but its last piece stays
 // back until it is proven: a client can not complete a file that is not the
 // announced one. When it is not known in advance, nothing flows before proven.

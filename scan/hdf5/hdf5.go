@@ -55,11 +55,8 @@ func (*Scanner) Match(p scan.Probe) bool {
 }
 
 // Looks implements scan.Looker.
-func (*Scanner) Looks(size int64) (runs [][2]int64) {
-	for off := int64(scan.HeadSize); off < size-int64(len(signature)); off *= 2 {
-		runs = append(runs, [2]int64{off, off + int64(len(signature))})
-	}
-	return runs
+func (*Scanner) Looks(size int64) [][2]int64 {
+	return places(scan.HeadSize, min(size-int64(len(signature)), nearUserBlock))
 }
 
 // Scan implements scan.Scanner.

@@ -86,6 +86,9 @@ func (r *reader) locate() (int64, error) {
 	if foreignHead(head) {
 		last = min(last, nearUserBlock)
 	}
+	if far, ok := r.f.ReaderAt.(scan.Expecter); ok {
+		far.Expect(places(scan.HeadSize, last))
+	}
 	b := make([]byte, len(signature))
 	for off := int64(scan.HeadSize); off <= last && off > 0; off *= 2 {
 		if err := r.raw(b, off); err != nil {
@@ -96,6 +99,15 @@ func (r *reader) locate() (int64, error) {
 		}
 	}
 	return -1, nil
+}
+
+// places are the runs where a superblock's signature may stand from off, one of
+// them, up to last.
+func places(off, last int64) (runs [][2]int64) {
+	for ; off <= last && off > 0; off = next(off) {
+		runs = append(runs, [2]int64{off, off + int64(len(signature))})
+	}
+	return runs
 }
 
 // raw fills b from off; the caller has checked that the file is long enough.
