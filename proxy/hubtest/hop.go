@@ -95,7 +95,7 @@ func (l *hopListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: overWire(raw, l.hub.opts.Wire), hub: l.hub}
+	c := &conn{Conn: overWire(raw, l.hub.opts.Wire, l.hub.closing), hub: l.hub}
 	l.hub.mu.Lock()
 	l.hub.conns[c] = struct{}{}
 	l.hub.mu.Unlock()

@@ -25,8 +25,9 @@ type wire struct {
 	net.Conn
 	how    Wire
 	queue  chan parcel
-	ended  chan struct{} // closed when nothing more is delivered
-	cut    chan struct{} // closed to drop what is on the way
+	ended  chan struct{}   // closed when nothing more is delivered
+	cut    chan struct{}   // closed to drop what is on the way
+	over   <-chan struct{} // the same, for all wires of a hub
 	closed sync.Once
 
 	mu   sync.Mutex // of who writes
@@ -39,12 +40,13 @@ type parcel struct {
 	at    time.Time // of arrival
 }
 
-// overWire returns c with a distance. Close waits for what is on the way.
-func overWire(c net.Conn, how Wire) net.Conn {
+// overWire returns c with a distance. Close waits for what is on the way, until
+// over is closed.
+func overWire(c net.Conn, how Wire, over <-chan struct{}) net.Conn {
 	if how == (Wire{}) {
 		return c
 	}
-	w := &wire{Conn: c, how: how, queue: make(chan parcel, wireQueue), ended: make(chan struct{}), cut: make(chan struct{})}
+	w := &wire{Conn: c, how: how, queue: make(chan parcel, wireQueue), ended: make(chan struct{}), cut: make(chan struct{}), over: over}
 	go w.deliver()
 	return w
 }
@@ -83,6 +85,8 @@ func (w *wire) deliver() {
 		select {
 		case <-late.C:
 		case <-w.cut:
+			return
+		case <-w.over:
 			return
 		}
 		if _, err := w.Conn.Write(p.bytes); err != nil {
